@@ -1,0 +1,275 @@
+"""Every setting: type, range, default and one sentence for the file that `toolkit init` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Action = Literal["keep", "drop", "relabel"]
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are errors, values never change after checking."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, populate_by_name=True)
+
+
+class Data(Section):
+    """The pictures and how they are read."""
+
+    source: Path = Field(description="Folder of class folders, CSV file, Kaggle folder, or .npz file.")
+    format: Literal["auto", "folder", "csv", "kaggle", "npz"] = Field("auto", description="Form of the source.")
+    images: Path | None = Field(None, description="Folder that ids or paths of a CSV start from; null: the CSV's own.")
+    id_column: str | None = Field(None, description="CSV column of unique ids; null: guessed from its name.")
+    path_column: str | None = Field(None, description="CSV column of file paths; null: guessed, else the ids are used.")
+    label_column: str | None = Field(None, description="CSV column of labels; null: guessed from its name.")
+    group: str | None = Field(
+        None, description="CSV column of patients, slides or videos; pictures of one group are never split."
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, description="Class names in the order of their index; null: taken from the labels."
+    )
+    image_size: int = Field(96, ge=16, le=1024, description="Width and height in pixels that the network sees.")
+    resize: Literal["squash", "pad", "crop"] = Field(
+        "squash", description="How other shapes become square: squash, pad with black, or crop the centre."
+    )
+    holdout: float = Field(
+        0.15, gt=0.0, lt=0.9, description="Share of the cleaned pictures kept from all training, for `evaluate` alone."
+    )
+    cache_gb: float | None = Field(
+        None,
+        gt=0.0,
+        description="Largest decoded-pixel cache in GB; null: half of the free disk.",
+    )
+
+
+class Actions(Section):
+    """What happens to a picture with an issue; of several, drop > relabel > keep."""
+
+    unreadable: Action = Field("drop", description="Cannot be decoded.")
+    exact_duplicate: Action = Field("drop", description="Same pixels as another: one of them is kept.")
+    near_duplicate: Action = Field("keep", description="Nearly the same picture: kept, but grouped.")
+    label_conflict: Action = Field("drop", description="Duplicates under different labels: all of the group.")
+    outlier: Action = Field("drop", description="Does not belong to the data set.")
+    label_error: Action = Field("keep", description="Label contradicts the picture: keep, drop or relabel.")
+
+
+class Clean(Section):
+    """Finding what is wrong with the data."""
+
+    backbone: str = Field("efficientnet_lite0", description="Frozen network whose features describe the pictures.")
+    weights: str = Field("packaged", description="Its weights: packaged, imagenet, none, or a file.")
+    duplicates: bool = Field(True, description="Look for exact and near duplicates and their label conflicts.")
+    conflicts: Literal["drop_all", "majority", "keep_best"] = Field(
+        "drop_all", description="Duplicates under several labels: drop all, keep the majority's, or the best explained."
+    )
+    outliers: bool = Field(True, description="Look for pictures that do not belong.")
+    label_errors: bool = Field(True, description="Look for wrong labels.")
+    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validated probabilities behind label errors.")
+    actions: Actions = Field(default_factory=Actions, description="What is done with each kind of issue.")
+
+
+class Head(Section):
+    """The layers on top of the backbone."""
+
+    layers: int = Field(1, ge=0, le=8, description="Number of dense layers before the class layer.")
+    units: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (256, 128, 64), description="Width of each dense layer; the first `layers` of them are used."
+    )
+    dropout: Share | tuple[Share, ...] = Field(
+        0.3, description="Dropout after each dense layer: one number, or one a layer."
+    )
+    activation: str = Field("relu", description="Activation of the dense layers.")
+    batch_norm: bool = Field(True, description="Batch normalisation after each dense layer.")
+
+    @model_validator(mode="after")
+    def _enough_widths(self) -> Head:
+        if self.layers > len(self.units):
+            raise ValueError(f"layers is {self.layers}, but units names only {len(self.units)} widths; add widths")
+        if isinstance(self.dropout, tuple) and len(self.dropout) < self.layers:
+            raise ValueError(f"layers is {self.layers}, but dropout names only {len(self.dropout)} rates; add rates")
+        return self
+
+
+class Model(Section):
+    """The network."""
+
+    backbone: str = Field("efficientnet_lite0", description="Name of the backbone; `toolkit doctor` lists them.")
+    weights: str = Field("packaged", description="Its weights: packaged, imagenet, none, or a file.")
+    pooling: Literal["avg", "max", "flatten"] = Field("avg", description="From feature map to feature vector.")
+    head: Head = Field(default_factory=Head, description="The layers on top.")
+    unfreeze: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        15, description="How many of the backbone's last layers are trained: a number, or all."
+    )
+
+
+class Policy(Section):
+    """How training pictures are varied."""
+
+    name: Literal["none", "basic", "rand_augment"] = Field("basic", description="none, basic, or rand_augment.")
+    horizontal_flip: bool = Field(True, description="basic: mirror left and right.")
+    vertical_flip: bool = Field(False, description="basic: mirror top and bottom.")
+    rotation: float = Field(15.0, ge=0.0, le=180.0, description="basic: largest rotation in degrees.")
+    zoom: float = Field(0.1, ge=0.0, lt=1.0, description="basic: largest zoom, as a share of the size.")
+    shift: float = Field(0.1, ge=0.0, lt=1.0, description="basic: largest shift, as a share of the size.")
+    brightness: float = Field(0.2, ge=0.0, le=1.0, description="basic: largest change of brightness.")
+    contrast: float = Field(0.2, ge=0.0, le=1.0, description="basic: largest change of contrast.")
+    saturation: float = Field(0.2, ge=0.0, le=1.0, description="basic: largest change of saturation.")
+    stretch: Share = Field(0.0, description="basic: probability of the fixed contrast stretch, 1.5 times each pixel.")
+    magnitude: Share = Field(0.32, description="rand_augment: strength of each operation, 0-1.")
+    operations: int = Field(5, ge=1, le=16, description="rand_augment: operations a picture.")
+
+
+class Augment(Section):
+    """Augmentation of training pictures."""
+
+    engine: Literal["opencv", "keras_cv"] = Field(
+        "opencv", description="opencv (ours, fast), or keras_cv (its RandAugment layer, slow)."
+    )
+    policy: Policy = Field(default_factory=Policy, description="Which operations, how strong.")
+
+    @model_validator(mode="after")
+    def _engine_fits(self) -> Augment:
+        if self.engine == "keras_cv" and self.policy.name != "rand_augment":
+            raise ValueError("engine keras_cv offers only the policy rand_augment; set augment.policy.name to it")
+        return self
+
+
+class Train(Section):
+    """Training of one model."""
+
+    epochs: int = Field(12, ge=1, description="Largest number of epochs.")
+    batch_size: int = Field(32, ge=1, description="Pictures a step.")
+    optimizer: Literal["lion", "adam", "adamw", "sgd", "rmsprop", "nadam", "adadelta"] = Field(
+        "adamw", description="Optimiser."
+    )
+    learning_rate: float = Field(1e-3, gt=0.0, description="Peak learning rate.")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="Course of the learning rate.")
+    warmup_epochs: float = Field(0.0, ge=0.0, description="Epochs of linear warm-up before the schedule.")
+    class_weight: Literal["none", "balanced", "log"] | tuple[float, ...] = Field(
+        "balanced", description="none, balanced, log (max(1, ln(n/n_k))), or one weight a class."
+    )
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of probability spread over all classes.")
+    early_stopping: int = Field(4, ge=0, description="Epochs without improvement before stopping; 0: never stop early.")
+    deterministic: bool = Field(False, description="Bit-equal results on the same machine; somewhat slower.")
+    workers: int = Field(2, ge=1, le=64, description="Threads that prepare batches; the result does not depend on it.")
+
+
+class Dimension(Section):
+    """One dimension of the search space: `{float: [low, high], log: true}`, `{int: [low, high]}`, `{choice: [...]}`."""
+
+    float_range: tuple[float, float] | None = Field(None, alias="float", description="Lowest and highest real number.")
+    int_range: tuple[int, int] | None = Field(None, alias="int", description="Lowest and highest whole number.")
+    choice: tuple[Any, ...] | None = Field(None, description="The values to choose from.")
+    log: bool = Field(False, description="Search on a logarithmic scale.")
+    step: float | None = Field(None, gt=0.0, description="Only every step-th value.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Dimension:
+        given = [kind for kind in (self.float_range, self.int_range, self.choice) if kind is not None]
+        if len(given) != 1 or (self.choice is not None and not self.choice):
+            raise ValueError("give exactly one of float: [low, high], int: [low, high] or choice: [values]")
+        bounds = self.float_range or self.int_range
+        if bounds and bounds[0] > bounds[1]:
+            raise ValueError(f"the lowest value {bounds[0]} is above the highest {bounds[1]}")
+        if bounds and self.log and bounds[0] <= 0:
+            raise ValueError("a logarithmic scale needs a lowest value above 0")
+        return self
+
+
+def default_space() -> dict[str, Dimension]:
+    """The head search of report A: number and width of dense layers, dropout, unfrozen layers, learning rate."""
+    return {
+        "model.head.layers": Dimension(int_range=(1, 3)),
+        "model.head.units.0": Dimension(choice=(128, 256, 512)),
+        "model.head.units.1": Dimension(choice=(64, 128, 256)),
+        "model.head.units.2": Dimension(choice=(32, 64, 128)),
+        "model.head.dropout": Dimension(float_range=(0.1, 0.5)),
+        "model.unfreeze": Dimension(choice=(0, 8, 15)),
+        "train.learning_rate": Dimension(float_range=(1e-4, 1e-2), log=True),
+    }
+
+
+class Tune(Section):
+    """The search for better settings."""
+
+    trials: int = Field(20, ge=1, description="Trials in all; a larger number continues the study.")
+    minutes: float | None = Field(None, gt=0.0, description="Stop starting trials after so many minutes.")
+    trial_epochs: int = Field(8, ge=1, description="Largest number of epochs of one trial.")
+    sampler: Literal["tpe", "random"] = Field("tpe", description="tpe or random.")
+    metric: Literal["accuracy", "macro_f1", "log_loss"] = Field("macro_f1", description="What is optimised.")
+    test: Literal["noisy", "clean"] = Field("noisy", description="On corrupted or on clean selection pictures.")
+    corruptions: tuple[str, ...] = Field(
+        ("rotate_shift_zoom", "cutout", "impulse_noise"),
+        description="Corruptions of the selection pictures; their families must not occur in evaluate.corruptions.",
+    )
+    severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")
+    selection: float = Field(0.25, gt=0.0, lt=0.9, description="Share of the training pictures that judge the trials.")
+    views: int = Field(2, ge=1, le=32, description="Augmented versions of each training picture that are cached.")
+    storage: Literal["journal"] = Field("journal", description="Where trials are kept: a journal file in the run.")
+    space: dict[str, Dimension] = Field(
+        default_factory=default_space, description="Search dimensions by dotted path of the setting they replace."
+    )
+
+
+class Ensemble(Section):
+    """The k-fold ensemble."""
+
+    folds: int = Field(5, ge=2, le=20, description="Models, each trained on all but one fold.")
+    vote: Literal["majority", "mean"] = Field("majority", description="majority (ties by mean probability) or mean.")
+    tuned: Literal["auto", "never"] = Field("auto", description="auto: use what `tune` found, where it has run.")
+
+
+class Evaluate(Section):
+    """Local tests."""
+
+    corruptions: tuple[str, ...] = Field(
+        ("white_noise", "gaussian_blur", "jpeg", "brightness"),
+        description="Corrupted local tests; white_noise is report A's. Families must not occur in tune.corruptions.",
+    )
+    severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")
+    data: Path | None = Field(None, description="A labelled source of other pictures that is scored as well.")
+
+
+class Package(Section):
+    """The submission."""
+
+    target: Literal["codabench"] = Field("codabench", description="Contest platform.")
+    output: Literal["labels", "one_hot", "probabilities"] = Field("labels", description="What `predict` returns.")
+    input_range: Literal["auto", "0-255", "0-1"] = Field("auto", description="Range of floating-point pictures.")
+    destination: Path = Field(Path("submissions"), description="Folder for finished packages.")
+    max_mb: float = Field(500.0, gt=0.0, description="Largest zip in MB.")
+    time_limit: int = Field(600, ge=1, description="Seconds that the contest worker grants each step.")
+
+
+class Config(Section):
+    """All settings of one contest."""
+
+    name: str = Field("contest", pattern=r"^[\w][\w.-]*$", description="Names the folder of results, runs_dir/name.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
+    runs_dir: Path = Field(Path("runs"), description="Folder of results.")
+    engine: Literal["local"] = Field("local", description="Where the work runs.")
+    data: Data = Field(description="The pictures and how they are read.")
+    clean: Clean = Field(default_factory=Clean, description="Finding what is wrong with the data.")
+    model: Model = Field(default_factory=Model, description="The network.")
+    augment: Augment = Field(default_factory=Augment, description="How training pictures are varied.")
+    train: Train = Field(default_factory=Train, description="Training of one model.")
+    tune: Tune = Field(default_factory=Tune, description="The search for better settings.")
+    ensemble: Ensemble = Field(default_factory=Ensemble, description="The k-fold ensemble.")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="Local tests.")
+    package: Package = Field(default_factory=Package, description="The submission.")
+
+    _file: Path | None = PrivateAttr(None)
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_is_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @property
+    def file(self) -> Path | None:
+        """The YAML file that it was read from, None for one made in Python."""
+        return self._file

@@ -1,0 +1,94 @@
+"""What a step's key is made of: what affects its result, and nothing else.
+
+In a key: the step's own settings, the data by content, the keys of the steps before it, the step's schema version.
+Not in a key: budgets (trials, minutes), workers, engine, storage, folders, verbosity. So a larger number of trials
+continues the study, and moving the data or the results changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from toolkit.artifacts import file_hash, make_key
+from toolkit.config import Config
+
+# Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
+SCHEMA = {"clean": 1, "tune": 1, "ensemble": 1, "evaluate": 1, "package": 1}
+
+_NOT_IN_KEY = {
+    "clean": set[str](),
+    "train": {"workers"},
+    "tune": {"trials", "minutes", "storage"},
+    "ensemble": {"vote", "tuned"},
+    "evaluate": {"data"},
+    "package": {"destination"},
+}
+
+
+def section(config: Config, name: str) -> dict[str, Any]:
+    """A config section as plain values, without what does not affect results; weights files by content."""
+    model = getattr(config, name)
+    values: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude=_NOT_IN_KEY.get(name))
+    weights = values.get("weights")
+    if weights is not None and weights not in {"packaged", "imagenet", "none"}:
+        path = Path(weights)
+        values["weights"] = file_hash(path) if path.is_file() else f"missing {path}"
+    return values
+
+
+def clean_key(config: Config, fingerprint: str) -> str:
+    """Key of `clean`.
+
+    Args:
+        config: All settings.
+        fingerprint: Of the pictures and labels, by content.
+    """
+    pixels = [config.data.image_size, config.data.resize]
+    return make_key("clean", SCHEMA["clean"], fingerprint, config.seed, pixels, section(config, "clean"))
+
+
+def training_settings(config: Config) -> dict[str, Any]:
+    """Everything that affects one training, apart from which pictures it sees."""
+    return {
+        "seed": config.seed,
+        "image_size": config.data.image_size,
+        "resize": config.data.resize,
+        "holdout": config.data.holdout,
+        "model": section(config, "model"),
+        "augment": section(config, "augment"),
+        "train": section(config, "train"),
+    }
+
+
+def tune_key(config: Config, cleaned: str) -> str:
+    """Key of `tune`, from the key of `clean`."""
+    return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), section(config, "tune"))
+
+
+def ensemble_key(config: Config, cleaned: str) -> str:
+    """Key of `ensemble`, from the key of `clean`.
+
+    Args:
+        config: All settings, those that `tune` found already in place: they count by value, so that a search which
+            finds the same best again does not train anew.
+        cleaned: Key of `clean`.
+    """
+    return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), section(config, "ensemble"))
+
+
+def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
+    """Key of `evaluate`, from the key of `ensemble`.
+
+    Args:
+        config: All settings.
+        ensemble: Key of `ensemble`.
+        extra: Fingerprint of the further labelled source, None without one.
+    """
+    settings = [config.ensemble.vote, section(config, "evaluate"), extra]
+    return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
+
+
+def package_key(config: Config, evaluated: str) -> str:
+    """Key of `package`, from the key of `evaluate`."""
+    return make_key("package", SCHEMA["package"], evaluated, section(config, "package"))
