@@ -1,0 +1,168 @@
+"""From a messy, labelled image data set to a proven contest submission, with an honest estimate of the hidden score.
+
+In a notebook::
+
+    import toolkit
+
+    toolkit.init("data/train.csv", "contest.yaml")
+    toolkit.clean("contest.yaml")
+    toolkit.tune("contest.yaml", ["tune.trials=30"])
+    toolkit.ensemble("contest.yaml")
+    toolkit.evaluate("contest.yaml")
+    toolkit.package("contest.yaml")
+
+Each function does what the command of its name does and returns the object that the command prints. Importing this
+module is instant: TensorFlow and its like are loaded by the first function that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.config import Config
+    from toolkit.steps.clean import CleanResult
+    from toolkit.steps.demo import DemoResult
+    from toolkit.steps.doctor import DoctorResult
+    from toolkit.steps.ensemble import EnsembleResult
+    from toolkit.steps.evaluate import EvaluateResult
+    from toolkit.steps.init import InitResult
+    from toolkit.steps.package import PackageResult
+    from toolkit.steps.predict import PredictResult
+    from toolkit.steps.run import RoadResult
+    from toolkit.steps.tune import TuneResult
+
+    ConfigLike = Config | Mapping[str, Any] | str | Path
+
+__version__ = "0.1.0"
+__all__ = ["clean", "demo", "doctor", "ensemble", "evaluate", "init", "package", "predict", "run", "tune"]
+
+
+def init(data: str | Path, output: str | Path = "contest.yaml", *, force: bool = False) -> InitResult:
+    """Recognise the form of a data set and write a commented config for it.
+
+    Args:
+        data: Folder of class folders, CSV file, Kaggle folder, or `.npz` file.
+        output: The config to write.
+        force: Replace an existing file.
+    """
+    from toolkit.steps.init import init_config
+
+    return init_config(Path(data), Path(output), force=force)
+
+
+def clean(config: ConfigLike, assignments: Sequence[str] = ()) -> CleanResult:
+    """Find what is wrong with the data and write a cleaned manifest; the data itself is never changed.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+    """
+    from toolkit.steps.clean import clean_step
+    from toolkit.steps.project import Project
+
+    return clean_step(Project(config, assignments=assignments))
+
+
+def tune(config: ConfigLike, assignments: Sequence[str] = ()) -> TuneResult:
+    """Search for better settings; a larger `tune.trials` continues the same study.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+    """
+    from toolkit.steps.project import Project
+    from toolkit.steps.tune import tune_step
+
+    return tune_step(Project(config, assignments=assignments))
+
+
+def ensemble(config: ConfigLike, assignments: Sequence[str] = ()) -> EnsembleResult:
+    """Train one model a fold and keep its out-of-fold predictions.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+    """
+    from toolkit.steps.ensemble import ensemble_step
+    from toolkit.steps.project import Project
+
+    return ensemble_step(Project(config, assignments=assignments))
+
+
+def evaluate(config: ConfigLike, assignments: Sequence[str] = (), *, data: str | Path | None = None) -> EvaluateResult:
+    """Score the ensemble on clean and corrupted local tests and estimate the hidden score.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+        data: A further labelled source to score.
+    """
+    from toolkit.steps.evaluate import evaluate_step
+    from toolkit.steps.project import Project
+
+    return evaluate_step(Project(config, assignments=assignments), None if data is None else Path(data))
+
+
+def package(config: ConfigLike, assignments: Sequence[str] = ()) -> PackageResult:
+    """Pack the ensemble for the contest and prove the package in a re-created contest worker.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+    """
+    from toolkit.steps.package import package_step
+    from toolkit.steps.project import Project
+
+    return package_step(Project(config, assignments=assignments))
+
+
+def predict(
+    config: ConfigLike, data: str | Path, output: str | Path = "predictions.npz", assignments: Sequence[str] = ()
+) -> PredictResult:
+    """Predict new pictures with the trained ensemble.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        data: Source of the pictures, labelled or not.
+        output: The `.npz` to write.
+        assignments: `section.key=value` texts over the config.
+    """
+    from toolkit.steps.predict import predict_step
+    from toolkit.steps.project import Project
+
+    return predict_step(Project(config, assignments=assignments), Path(data), Path(output))
+
+
+def run(config: ConfigLike, assignments: Sequence[str] = (), *, minutes: float | None = None) -> RoadResult:
+    """Go the whole road: clean, tune, ensemble, evaluate, package; what is done is not done again.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+        minutes: Time to spend in all.
+    """
+    from toolkit.steps.project import Project
+    from toolkit.steps.run import run_road
+
+    return run_road(Project(config, assignments=assignments), minutes=minutes)
+
+
+def demo(folder: str | Path = "demo") -> DemoResult:
+    """Build a small messy contest from scikit-learn's digits and go the whole road on it.
+
+    Args:
+        folder: Where the contest and its results go.
+    """
+    from toolkit.steps.demo import run_demo
+
+    return run_demo(Path(folder))
+
+
+def doctor() -> DoctorResult:
+    """Say what is installed, on which devices it runs, which weights are at hand, and what is missing for what."""
+    from toolkit.steps.doctor import examine
+
+    return examine()

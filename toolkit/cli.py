@@ -1,0 +1,195 @@
+"""The command line: parse, load the config, call one step, render."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from toolkit.console import Console
+    from toolkit.steps.project import Project
+    from toolkit.steps.results import Result
+
+# Plain help texts: drawing them with rich would cost more than everything else that `--help` does.
+app = typer.Typer(
+    name="toolkit",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a messy, labelled image data set to a proven contest submission.",
+)
+
+ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="Config file; `toolkit init` writes one.")]
+Assignments = Annotated[
+    list[str], typer.Option("--set", metavar="section.key=value", help="Override a setting; repeatable.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+_DEFAULT_CONFIG = Path("contest.yaml")
+
+
+def _console(as_json: bool) -> Console:
+    from toolkit.console import Console
+
+    return Console(as_json=as_json)
+
+
+def _step(config: Path, assignments: list[str], as_json: bool, call: Callable[[Project], Result]) -> None:
+    from toolkit.steps.project import Project
+
+    console = _console(as_json)
+    call(Project(config, console, assignments)).show(console)
+
+
+@app.command()
+def init(
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, CSV, Kaggle folder, or .npz file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Config to write.")] = _DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise the form of a data set and write a commented config."""
+    from toolkit.steps.init import init_config
+
+    console = _console(as_json)
+    init_config(data, output, force=force, console=console).show(console)
+
+
+@app.command()
+def clean(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Find duplicates, conflicting labels, outliers and wrong labels."""
+    from toolkit.steps.clean import clean_step
+
+    _step(config, assignments, as_json, clean_step)
+
+
+@app.command()
+def tune(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Search for better settings; more trials continue the study."""
+    from toolkit.steps.tune import tune_step
+
+    _step(config, assignments, as_json, tune_step)
+
+
+@app.command()
+def ensemble(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Train one model a fold and combine them by vote."""
+    from toolkit.steps.ensemble import ensemble_step
+
+    _step(config, assignments, as_json, ensemble_step)
+
+
+@app.command()
+def evaluate(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    data: Annotated[Path | None, typer.Option("--data", help="A further labelled source to score.")] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Score the local tests, estimate the hidden score."""
+    from toolkit.steps.evaluate import evaluate_step
+
+    _step(config, assignments, as_json, lambda project: evaluate_step(project, data))
+
+
+@app.command()
+def package(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Pack the submission and prove it in a re-created contest worker."""
+    from toolkit.steps.package import package_step
+
+    _step(config, assignments, as_json, package_step)
+
+
+@app.command()
+def predict(
+    data: Annotated[Path, typer.Option("--data", help="Source of the pictures, labelled or not.")],
+    config: ConfigFile = _DEFAULT_CONFIG,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Predictions to write.")] = Path("predictions.npz"),
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Predict new pictures with the trained ensemble."""
+    from toolkit.steps.predict import predict_step
+
+    _step(config, assignments, as_json, lambda project: predict_step(project, data, output))
+
+
+@app.command()
+def run(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0.0, help="Time to spend in all.")] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Go the whole road: clean, tune, ensemble, evaluate, package."""
+    from toolkit.steps.run import run_road
+
+    _step(config, assignments, as_json, lambda project: run_road(project, minutes=minutes))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the contest and its results go.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Build a small messy contest and go the whole road on it."""
+    from toolkit.steps.demo import run_demo
+
+    console = _console(as_json)
+    run_demo(folder, console=console).show(console)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed and what is missing for what."""
+    from toolkit.steps.doctor import examine
+
+    console = _console(as_json)
+    examine().show(console)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        from toolkit import __version__
+
+        typer.echo(f"toolkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Parse options that stand before the command."""
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one paragraph and exit code 1."""
+    try:
+        app()
+    except ToolkitError as error:
+        _console(False).error(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        from toolkit.artifacts import disk_full
+
+        _console(False).error(str(disk_full(Path(error.filename or "the results"))))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _console(False).error("Interrupted. Finished work is kept: run the same command again to go on.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
