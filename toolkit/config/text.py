@@ -69,7 +69,9 @@ def _scalar(value: Any) -> str:
         # JSON strings are valid YAML and survive colons, hashes, quotes and names like `no` or `01`.
         if _PLAIN.match(value) and value.lower() not in _YAML_WORDS:
             return value
-        return json.dumps(value, ensure_ascii=False)
+        return "".join(
+            char if char.isprintable() else f"\\U{ord(char):08x}" for char in json.dumps(value, ensure_ascii=False)
+        )
     return json.dumps(value)
 
 
