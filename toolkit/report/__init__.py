@@ -1,1 +1,61 @@
+"""Self-contained HTML pages: blocks that a step fills, and the index of a project."""
 
+from toolkit.report.blocks import (
+    Badge,
+    Block,
+    Cell,
+    Code,
+    Column,
+    Details,
+    Figure,
+    Figures,
+    Gallery,
+    Link,
+    Measure,
+    Note,
+    Picture,
+    PictureGroup,
+    Row,
+    Section,
+    Table,
+)
+from toolkit.report.chart_blocks import Bars, Heatmap, Interval, Line, Lines, Mark
+from toolkit.report.formatting import Style, Tone, number
+from toolkit.report.index import RunSummary, write_index
+from toolkit.report.page import Page, render, write_page
+from toolkit.report.thumbnails import thumbnail
+
+__all__ = [
+    "Badge",
+    "Bars",
+    "Block",
+    "Cell",
+    "Code",
+    "Column",
+    "Details",
+    "Figure",
+    "Figures",
+    "Gallery",
+    "Heatmap",
+    "Interval",
+    "Line",
+    "Lines",
+    "Link",
+    "Mark",
+    "Measure",
+    "Note",
+    "Page",
+    "Picture",
+    "PictureGroup",
+    "Row",
+    "RunSummary",
+    "Section",
+    "Style",
+    "Table",
+    "Tone",
+    "number",
+    "render",
+    "thumbnail",
+    "write_index",
+    "write_page",
+]
