@@ -119,7 +119,9 @@ def examine() -> DoctorResult:
     parts += [
         Part(name=name, found=shutil.which(name) or "", needed_for=use, required=False) for name, use in _PROGRAMS
     ]
-    backend, devices, backbones = "none: Keras cannot be imported", (), ()
+    backend = "none: Keras cannot be imported"
+    devices: tuple[str, ...] = ()
+    backbones: tuple[str, ...] = ()
     if all(part.found for part in parts if part.name in {"tensorflow", "keras"}) or _version("jax"):
         backend, devices, backbones = _keras()
     parts += _weights()

@@ -109,6 +109,17 @@ class Project:
                 cache_bytes=None if data.cache_gb is None else int(data.cache_gb * 1e9),
             )
 
+    @property
+    def config_name(self) -> str:
+        """The config as a command would name it: relative to the working directory where that is shorter."""
+        file = self.config.file
+        if file is None:
+            return "CONFIG"
+        try:
+            return str(file.relative_to(Path.cwd()))
+        except ValueError:
+            return str(file)
+
     def run(self, step: str, key: str) -> RunDir:
         """The run directory of a step."""
         return RunDir(self.folder / step / key)
@@ -136,7 +147,7 @@ class Project:
             with _log_to(run.path / "log.txt"):
                 figures = compute(run)
             run.finish({**figures, "seconds": round(time.monotonic() - begin, 2)})
-        write_runs_index(self.folder, self.config.name)
+        write_runs_index(self.folder, self.config_name)
         return self._result(run, step, result, reused=False)
 
     @staticmethod

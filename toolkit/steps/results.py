@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from toolkit.console import Console, TextTable
+from toolkit.metrics import Measured
 
 
 class Result(BaseModel):
@@ -52,11 +53,13 @@ class StepResult(Result):
         run_dir: `runs/<name>/<step>/<key>`.
         reused: True where the result was already there and nothing was computed.
         seconds: Wall time of the computation that made it.
+        headline: The few figures that stand for it on the index page.
     """
 
     run_dir: Path
     reused: bool = False
     seconds: float = 0.0
+    headline: dict[str, str] = {}
 
     def lines(self) -> list[str]:
         """Where the page is."""
@@ -75,6 +78,11 @@ class Interval(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def interval(measured: Measured) -> dict[str, float]:
+    """A measured value as `Interval` takes it."""
+    return {"value": measured.value, "low": measured.low, "high": measured.high}
 
 
 def percent(value: float | None) -> str:

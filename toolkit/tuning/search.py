@@ -147,10 +147,15 @@ def search(
 
 def load_study(storage: Path, name: str) -> StudyResult:
     """What a journal file holds of a study."""
+    return study_result(open_study(storage, name))
+
+
+def open_study(storage: Path, name: str) -> optuna.Study:
+    """An existing study of a journal file, as Optuna's own object."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return study_result(optuna.load_study(study_name=name, storage=_journal(storage)))
+    return optuna.load_study(study_name=name, storage=_journal(storage))
 
 
 def _run(

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.errors import DataError, LeakError
+from toolkit.folds import check_no_leak, holdout, make_folds
+
+
+def data(n=300, k=3, group_size=1, seed=0):
+    rng = np.random.default_rng(seed)
+    groups = np.array([f"g{index // group_size}" for index in range(n)], dtype=object)
+    labels = rng.integers(0, k, n)
+    return [f"i{index:04d}" for index in range(n)], labels, groups
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(60, 200), folds=st.integers(2, 5), size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_folds_are_a_partition_that_never_parts_a_group(n, folds, size, seed):
+    ids, labels, groups = data(n, 2, size, seed)
+    made = make_folds(ids, labels, groups, folds, seed)
+    seen = []
+    for index in range(folds):
+        train, inside = made.split(index)
+        assert sorted(train + inside) == ids
+        lookup = dict(zip(ids, groups, strict=True))
+        assert not {lookup[name] for name in train} & {lookup[name] for name in inside}
+        seen += inside
+    assert sorted(seen) == ids
+
+
+def test_folds_are_stratified_and_do_not_depend_on_row_order():
+    ids, labels, groups = data()
+    made = make_folds(ids, labels, groups, 3, 5)
+    for index in range(3):
+        counts = np.bincount(labels[made.fold == index], minlength=3) / np.bincount(labels)
+        assert np.abs(counts - 1 / 3).max() < 0.05
+    order = np.random.default_rng(1).permutation(len(ids))
+    other = make_folds([ids[row] for row in order], labels[order], groups[order], 3, 5)
+    assert np.array_equal(other.fold, made.fold[order])
+    assert not np.array_equal(make_folds(ids, labels, groups, 3, 6).fold, made.fold)
+
+
+def test_a_class_with_too_few_groups_is_a_clear_error():
+    ids, labels, groups = data(20, 2)
+    labels[:] = 0
+    labels[:2] = 1
+    with pytest.raises(DataError, match=r"Class 1 has only 2 .* fewer than the 3 folds"):
+        make_folds(ids, labels, groups, 3, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(80, 300), share=st.floats(0.1, 0.5), size=st.integers(1, 3), seed=st.integers(0, 99))
+def test_a_holdout_keeps_groups_whole_and_comes_near_its_share(n, share, size, seed):
+    ids, labels, groups = data(n, 3, size, seed)
+    development, held = holdout(ids, labels, groups, share, seed)
+    assert sorted(development + held) == ids
+    lookup = dict(zip(ids, groups, strict=True))
+    assert not {lookup[name] for name in development} & {lookup[name] for name in held}
+    assert abs(len(held) / n - share) < 0.1
+
+
+def test_a_holdout_is_stratified_and_does_not_depend_on_row_order():
+    ids, labels, groups = data(600, 4)
+    _, held = holdout(ids, labels, groups, 0.25, 3)
+    inside = np.isin(ids, held)
+    assert np.abs(np.bincount(labels[inside]) / np.bincount(labels) - 0.25).max() < 0.02
+    order = np.random.default_rng(1).permutation(len(ids))
+    _, other = holdout([ids[row] for row in order], labels[order], groups[order], 0.25, 3)
+    assert set(other) == set(held)
+
+
+def test_every_class_keeps_a_picture_for_training():
+    ids = ["a", "b", "c", "d"]
+    development, _ = holdout(ids, np.array([0, 0, 0, 1]), np.array(ids, object), 0.5, 0)
+    assert "d" in development
+
+
+def test_a_holdout_of_one_group_is_a_clear_error():
+    with pytest.raises(DataError, match="would be empty"):
+        holdout(["a", "b"], np.array([0, 1]), np.array(["g", "g"], object), 0.5, 0)
+
+
+def test_a_leak_is_an_error_that_names_a_group():
+    with pytest.raises(LeakError, match="for example 'g2'"):
+        check_no_leak(["g1", "g2"], ["g2", "g3"], "fold 0")

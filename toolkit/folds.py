@@ -1,0 +1,139 @@
+"""Splits that never part a group: k folds, and a holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit.errors import DataError, LeakError
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which fold each picture is in.
+
+    Attributes:
+        image_ids: `(n,)`.
+        fold: `(n,)` int in 0…n_splits−1.
+        n_splits: Number of folds.
+    """
+
+    image_ids: tuple[str, ...]
+    fold: np.ndarray
+    n_splits: int
+
+    def split(self, index: int) -> tuple[list[str], list[str]]:
+        """Image ids to train on, and those of fold `index`."""
+        inside = self.fold == index
+        names = np.asarray(self.image_ids, dtype=object)
+        return names[~inside].tolist(), names[inside].tolist()
+
+
+def make_folds(image_ids: Sequence[str], labels: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> Folds:
+    """Stratified k folds that keep groups whole; the order of the rows does not matter.
+
+    Args:
+        image_ids: n names.
+        labels: `(n,)` int.
+        groups: `(n,)` group of each picture.
+        n_splits: Number of folds.
+        seed: Of the draw.
+
+    Raises:
+        DataError: A class has fewer groups than there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    order = np.argsort(np.asarray(image_ids, dtype=str), kind="stable")
+    labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
+    _check_classes(labels, groups, n_splits)
+    fold = np.zeros(len(labels), np.int64)
+    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+    codes = np.unique(groups[order].astype(str), return_inverse=True)[1]
+    for index, (_, inside) in enumerate(splitter.split(np.zeros((len(order), 1)), labels[order], codes)):
+        fold[order[inside]] = index
+    folds = Folds(tuple(str(name) for name in image_ids), fold, n_splits)
+    for index in range(n_splits):
+        check_no_leak(groups[fold != index], groups[fold == index], f"fold {index}")
+    return folds
+
+
+def holdout(
+    image_ids: Sequence[str], labels: np.ndarray, groups: np.ndarray, share: float, seed: int
+) -> tuple[list[str], list[str]]:
+    """Split into development and holdout ids, stratified, groups whole.
+
+    Groups are drawn class by class (a group counts for its most common class) until the class's share is full.
+
+    Args:
+        image_ids: n names.
+        labels: `(n,)` int.
+        groups: `(n,)` group of each picture.
+        share: Of the holdout, 0–1.
+        seed: Of the draw.
+
+    Returns:
+        Development ids and holdout ids, each in the order of `image_ids`.
+
+    Raises:
+        DataError: One side would be empty.
+    """
+    labels = np.asarray(labels)
+    members: dict[str, list[int]] = {}
+    for row in np.argsort(np.asarray(image_ids, dtype=str), kind="stable").tolist():
+        members.setdefault(str(groups[row]), []).append(row)
+    by_class: dict[int, list[str]] = {}
+    for group, rows in members.items():
+        values, counts = np.unique(labels[rows], return_counts=True)
+        by_class.setdefault(int(values[counts.argmax()]), []).append(group)
+    rng = np.random.default_rng([seed, 101])
+    held = np.zeros(len(labels), bool)
+    for label in sorted(by_class):
+        shuffled = [by_class[label][index] for index in rng.permutation(len(by_class[label]))]
+        total = sum(len(members[group]) for group in shuffled)
+        wanted, taken = share * total, 0
+        for group in shuffled[:-1]:  # at least one group of every class stays for training
+            size = len(members[group])
+            if taken + size / 2 > wanted:
+                continue
+            held[members[group]] = True
+            taken += size
+    if not held.any() or held.all():
+        raise DataError(
+            f"{len(labels)} pictures in {len(members)} groups cannot be split with a share of {share:g} for the "
+            "smaller side: it would be empty. Use more pictures or a larger share."
+        )
+    check_no_leak(np.asarray(groups)[~held], np.asarray(groups)[held], "the holdout")
+    names = np.asarray([str(name) for name in image_ids], dtype=object)
+    return names[~held].tolist(), names[held].tolist()
+
+
+def check_no_leak(one: Sequence[str] | np.ndarray, other: Sequence[str] | np.ndarray, what: str) -> None:
+    """Make sure that no group is on both sides.
+
+    Args:
+        one: Groups of one side.
+        other: Groups of the other.
+        what: Name of the split, for the error.
+
+    Raises:
+        LeakError: A group is on both.
+    """
+    shared = sorted({str(group) for group in one} & {str(group) for group in other})
+    if shared:
+        raise LeakError(
+            f"{len(shared)} groups are on both sides of {what}, for example {shared[0]!r}: the score on it would "
+            "flatter. Pictures of one group must stay together."
+        )
+
+
+def _check_classes(labels: np.ndarray, groups: np.ndarray, n_splits: int) -> None:
+    for label in np.unique(labels).tolist():
+        found = len(set(groups[labels == label].tolist()))
+        if found < n_splits:
+            raise DataError(
+                f"Class {label} has only {found} pictures or groups, fewer than the {n_splits} folds: some fold would "
+                f"have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, or remove the class."
+            )

@@ -1,0 +1,154 @@
+"""The classifier on top of a backbone, and which layers are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+from keras import layers as kl
+
+from toolkit.errors import ConfigError
+from toolkit.nn.backbones import build_backbone
+from toolkit.nn.choices import choose
+
+Pooling = Literal["avg", "max", "flatten"]
+Unfreeze = int | Literal["all"]
+_POOLING = {"avg": kl.GlobalAveragePooling2D, "max": kl.GlobalMaxPooling2D, "flatten": kl.Flatten}
+
+
+def build_model(
+    backbone: str,
+    image_size: int,
+    n_classes: int,
+    *,
+    weights: str | Path = "packaged",
+    layers: int = 1,
+    units: Sequence[int] = (256, 128, 64),
+    dropout: float | Sequence[float] = 0.3,
+    activation: str = "relu",
+    batch_norm: bool = True,
+    pooling: Pooling = "avg",
+    unfreeze: Unfreeze = 0,
+    seed: int = 0,
+) -> Any:
+    """Build backbone, pooling and head as one model.
+
+    Args:
+        backbone: Name of the backbone.
+        image_size: Height and width of the pictures in pixels.
+        n_classes: k.
+        weights: Source of the backbone's weights, see `backbones.build_backbone`.
+        layers: Number of dense layers before the class layer.
+        units: Width of each dense layer; the first `layers` are used.
+        dropout: Rate after each dense layer in 0–1: one, or one a layer.
+        activation: Of the dense layers, a Keras name.
+        batch_norm: Whether each dense layer is followed by batch normalisation.
+        pooling: From feature map to feature vector.
+        unfreeze: How many of the backbone's last layers are trained, or all.
+        seed: Of the head's weights and of dropout. It also becomes Keras's, NumPy's and Python's global seed, from
+            which keras.applications draws, so that a model does not depend on what was built before it.
+
+    Returns:
+        A `keras.Model` from RGB `(n, image_size, image_size, 3)` in 0–255, uint8 or float, to probabilities `(n, k)`
+        float32.
+
+    Raises:
+        ConfigError: Unknown names, or fewer widths or rates than layers.
+    """
+    keras.utils.set_random_seed(seed)
+    body = build_backbone(backbone, image_size, weights)
+    inputs = keras.Input((image_size, image_size, 3), name="images")
+    features = pool(body(inputs), pooling)
+    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed)
+    model = keras.Model(inputs, outputs, name=f"{backbone}_classifier")
+    set_trainable(model, unfreeze)
+    return model
+
+
+def pool(features: Any, pooling: Pooling) -> Any:
+    """Feature map `(n, h, w, c)` → feature vector `(n, d)`, both symbolic."""
+    return choose(_POOLING, pooling, "model.pooling")(name="pooling")(features)
+
+
+def add_head(
+    features: Any,
+    n_classes: int,
+    layers: int,
+    units: Sequence[int],
+    dropout: float | Sequence[float],
+    activation: str,
+    batch_norm: bool,
+    seed: int,
+) -> Any:
+    """Put the dense layers and the softmax on symbolic features `(n, d)`; arguments as in `build_model`."""
+    rates = [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
+    if layers > len(units) or layers > len(rates):
+        raise ConfigError(
+            f"`model.head.layers` is {layers}, but `model.head.units` has {len(units)} widths and `model.head.dropout` "
+            f"{len(rates)} rates. Name one a layer."
+        )
+    x = features
+    for number in range(layers):
+        x = kl.Dense(
+            int(units[number]),
+            use_bias=not batch_norm,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + number),
+            name=f"head_dense_{number}",
+        )(x)
+        if batch_norm:
+            x = kl.BatchNormalization(name=f"head_bn_{number}")(x)
+        try:
+            x = kl.Activation(activation, name=f"head_activation_{number}")(x)
+        except ValueError as error:
+            raise ConfigError(
+                f"`model.head.activation` is {activation!r}, which Keras does not know. Common ones: relu, gelu, swish."
+            ) from error
+        x = kl.Dropout(rates[number], seed=seed + number, name=f"head_dropout_{number}")(x)
+    initializer = keras.initializers.GlorotUniform(seed=seed + layers)
+    logits = kl.Dense(n_classes, kernel_initializer=initializer, name="head_logits")(x)
+    return kl.Activation("softmax", dtype="float32", name="probabilities")(logits)
+
+
+def backbone_of(model: Any) -> Any:
+    """The backbone inside a model that `build_model` made, also after loading it."""
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def set_trainable(model: Any, unfreeze: Unfreeze) -> None:
+    """Train the head and the last layers of the backbone, and freeze the rest.
+
+    A layer is one entry of `backbone.layers`: activations and additions count too, as in the reports' "last 15 layers".
+    Frozen layers compute as at inference: batch normalisation uses its stored averages, dropout passes everything.
+
+    Args:
+        model: A model that `build_model` made.
+        unfreeze: How many of the backbone's last layers are trained; more than it has is the same as `all`.
+    """
+    backbone = backbone_of(model)
+    members = backbone.layers
+    first = 0 if unfreeze == "all" else max(0, len(members) - unfreeze)
+    model.trainable = True
+    for position, member in enumerate(members):
+        _set_layer(member, position >= first)
+
+
+def _set_layer(layer: Any, trained: bool) -> None:
+    layer.trainable = trained
+    for leaf in _leaves(layer):
+        # Keras keeps dropout and stochastic depth of frozen layers active in training.
+        for attribute in ("rate", "drop_path_rate"):
+            if isinstance(getattr(leaf, attribute, None), float):
+                kept = vars(leaf).setdefault(f"_unfrozen_{attribute}", getattr(leaf, attribute))
+                setattr(leaf, attribute, kept if trained else 0.0)
+
+
+def _leaves(layer: Any) -> Iterator[Any]:
+    """A layer, or the layers inside it."""
+    inner = getattr(layer, "layers", None)
+    if inner:
+        for member in inner:
+            yield from _leaves(member)
+    else:
+        yield layer

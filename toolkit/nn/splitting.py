@@ -1,0 +1,119 @@
+"""Cutting a network in two, so that its frozen part is computed once and its trained part many times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from toolkit.nn.heads import Pooling, Unfreeze, add_head, backbone_of, pool
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A backbone cut before its last layers.
+
+    Attributes:
+        prefix: `keras.Model` from pictures to the tensors that cross the cut (a list if there are several: skip
+            connections cross too), or to pooled features `(n, d)` when nothing of the backbone is trained.
+        suffix: `keras.Model` from these tensors to the feature map; None when nothing of the backbone is trained.
+        pooling: From feature map to feature vector.
+        layer_names: Names of all layers of the backbone that was cut, in order.
+    """
+
+    prefix: Any
+    suffix: Any
+    pooling: Pooling
+    layer_names: tuple[str, ...]
+
+
+def split_at(backbone: Any, unfreeze: Unfreeze, pooling: Pooling = "avg") -> Cut:
+    """Cut a backbone before its last `unfreeze` layers.
+
+    Args:
+        backbone: Functional `keras.Model` from `backbones.build_backbone`; it is copied, not changed.
+        unfreeze: How many of `backbone.layers` come behind the cut, or all.
+        pooling: From feature map to feature vector.
+
+    Returns:
+        The two parts, with copies of the weights. `suffix(prefix(x))` equals `backbone(x)`.
+    """
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    copy.trainable = False
+    names = tuple(layer.name for layer in copy.layers)
+    if unfreeze == 0:
+        return Cut(keras.Model(copy.inputs[0], pool(copy.output, pooling)), None, pooling, names)
+    # The input layer itself stays in front: there must be something to feed.
+    position = 1 if unfreeze == "all" else max(1, len(copy.layers) - unfreeze)
+    crossing = _crossing(copy, position)
+    single = crossing[0] if len(crossing) == 1 else crossing
+    prefix = keras.Model(copy.inputs[0], single)
+    return Cut(prefix, keras.Model(single, copy.output), pooling, names)
+
+
+def _crossing(model: Any, position: int) -> list[Any]:
+    """Symbolic tensors made by `model.layers[:position]` that later layers, or the model's output, need."""
+    made = {id(tensor) for layer in model.layers[:position] for tensor in keras.tree.flatten(layer.output)}
+    needed = [tensor for layer in model.layers[position:] for tensor in keras.tree.flatten(layer.input)]
+    return list({id(tensor): tensor for tensor in needed if id(tensor) in made}.values())
+
+
+def build_trial_model(
+    cut: Cut,
+    n_classes: int,
+    *,
+    layers: int = 1,
+    units: Sequence[int] = (256, 128, 64),
+    dropout: float | Sequence[float] = 0.3,
+    activation: str = "relu",
+    batch_norm: bool = True,
+    seed: int = 0,
+) -> Any:
+    """Build what a search trial trains: everything behind the cut, with the same head as `heads.build_model`.
+
+    Args:
+        cut: Where the cached activations come from; its weights are copied, so trials never see each other.
+        n_classes: k.
+        layers: Number of dense layers before the class layer.
+        units: Width of each dense layer; the first `layers` are used.
+        dropout: Rate after each dense layer in 0–1: one, or one a layer.
+        activation: Of the dense layers, a Keras name.
+        batch_norm: Whether each dense layer is followed by batch normalisation.
+        seed: Of the head's weights and of dropout, and the new global seed.
+
+    Returns:
+        A `keras.Model` from what `cut.prefix` returns to probabilities `(n, k)` float32, all of it trainable.
+    """
+    keras.utils.set_random_seed(seed)
+    crossing = cut.prefix.outputs
+    inputs = [keras.Input(tensor.shape[1:], name=f"activations_{n}") for n, tensor in enumerate(crossing)]
+    fed = inputs[0] if len(inputs) == 1 else inputs
+    features = fed
+    if cut.suffix is not None:
+        suffix = keras.models.clone_model(cut.suffix)
+        suffix.set_weights(cut.suffix.get_weights())
+        suffix.trainable = True
+        features = pool(suffix(fed), cut.pooling)
+    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed)
+    return keras.Model(fed, outputs, name="trial")
+
+
+def copy_trial_weights(trial: Any, cut: Cut, model: Any) -> None:
+    """Put what a trial learned into a whole network.
+
+    Args:
+        trial: Trained model of `build_trial_model`.
+        cut: The cut it was built on.
+        model: Model of `heads.build_model` with the same backbone, head and number of classes; changed in place.
+    """
+    for layer in trial.layers:
+        if isinstance(layer, keras.Model):
+            body = backbone_of(model).layers
+            for member in layer.layers:
+                if member.weights:  # by position: Keras numbers unnamed layers anew in each copy
+                    body[cut.layer_names.index(member.name)].set_weights(member.get_weights())
+        elif layer.weights:
+            model.get_layer(layer.name).set_weights(layer.get_weights())

@@ -1,0 +1,158 @@
+"""`toolkit ensemble`: one model a fold, out-of-fold predictions, resumed where it was interrupted."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.artifacts import RunDir, read_json, write_json
+from toolkit.config import Config
+from toolkit.console import TextTable
+from toolkit.folds import make_folds
+from toolkit.manifest import Manifest
+from toolkit.metrics import score
+from toolkit.predictions import Predictions
+from toolkit.steps import keys
+from toolkit.steps.clean import Cleaned, cleaned_data
+from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
+from toolkit.steps.pages.common import write_step_page
+from toolkit.steps.pages.ensemble import ensemble_sections
+from toolkit.steps.project import Project
+from toolkit.steps.results import Interval, StepResult, interval, percent
+from toolkit.steps.splits import Split, reporting_split
+from toolkit.steps.tune import tuned_config
+
+
+class EnsembleResult(StepResult):
+    """Trained fold models.
+
+    Attributes:
+        folds: Number of models.
+        images: Pictures that they were trained on, in turn.
+        fold_accuracy: Accuracy of each model on its own fold.
+        accuracy: Out-of-fold accuracy over all folds.
+        macro_f1: Out-of-fold macro F1.
+        epochs: Epochs that each model was trained.
+        tuned: Settings taken from `tune`, empty without.
+    """
+
+    folds: int
+    images: int
+    fold_accuracy: tuple[float, ...]
+    accuracy: Interval
+    macro_f1: Interval
+    epochs: tuple[int, ...]
+    tuned: dict[str, Any]
+
+    def tables(self) -> list[TextTable]:
+        """One row a fold."""
+        rows = [
+            (str(index), percent(value), str(epochs))
+            for index, (value, epochs) in enumerate(zip(self.fold_accuracy, self.epochs, strict=True))
+        ]
+        rows.append(("all, out of fold", str(self.accuracy), ""))
+        caption = f"mean {100 * np.mean(self.fold_accuracy):.1f} ± {100 * np.std(self.fold_accuracy, ddof=1):.1f} %"
+        source = "settings from tune" if self.tuned else "settings from the config"
+        title = f"Ensemble: {self.folds} folds of {self.images:,} pictures, {source}"
+        return [TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)]
+
+
+class Ensemble:
+    """A finished ensemble, ready to predict.
+
+    Attributes:
+        key: Key of the run.
+        run: Its directory.
+        config: The settings that it was trained with.
+        cleaned: The cleaned data.
+        split: Development and holdout pictures.
+    """
+
+    def __init__(self, key: str, run: RunDir, config: Config, cleaned: Cleaned, split: Split) -> None:
+        self.key = key
+        self.run = run
+        self.config = config
+        self.cleaned = cleaned
+        self.split = split
+
+    @property
+    def models(self) -> list[Path]:
+        """The model files, by fold."""
+        return [self.run.path / f"fold{index}" / "model.keras" for index in range(self.config.ensemble.folds)]
+
+
+def ensemble_step(project: Project, *, minutes: float | None = None) -> EnsembleResult:
+    """Train one model a fold; folds and epochs that are done are not trained again.
+
+    Args:
+        project: The contest.
+        minutes: Stop training after about so many minutes, at the end of an epoch of each fold's share.
+    """
+    cleaned = cleaned_data(project)
+    config, tuned = tuned_config(project, cleaned)
+    key = keys.ensemble_key(config, cleaned.key)
+    split = reporting_split(cleaned.manifest, config.data.holdout, config.seed)
+
+    def compute(run: RunDir) -> dict[str, Any]:
+        write_json(run.path / "tuned.json", tuned)
+        return _train_folds(project, config, split.larger, run, tuned, minutes)
+
+    return project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
+
+
+def trained_ensemble(project: Project) -> Ensemble:
+    """The finished ensemble of a project, trained now where it is not there."""
+    result = ensemble_step(project)
+    cleaned = cleaned_data(project)
+    config, _ = tuned_config(project, cleaned)
+    split = reporting_split(cleaned.manifest, config.data.holdout, config.seed)
+    return Ensemble(result.run_dir.name, RunDir(result.run_dir), config, cleaned, split)
+
+
+def _train_folds(
+    project: Project, config: Config, data: Manifest, run: RunDir, tuned: dict[str, Any], minutes: float | None
+) -> dict[str, Any]:
+    begin = time.monotonic()
+    folds = make_folds(data.image_ids.tolist(), data.labels, data.groups, config.ensemble.folds, config.seed)
+    read = project.pixels(project.manifest, project.hashes).read
+    records: list[FoldRecord] = []
+    parts: list[Predictions] = []
+    for index in range(config.ensemble.folds):
+        folder = run.path / f"fold{index}"
+        if not (folder / "DONE").exists():
+            left = None if minutes is None else 60 * minutes - (time.monotonic() - begin)
+            share = None if left is None else max(0.0, left) / (config.ensemble.folds - index)
+            train_fold(project.console, config, data, folds.split(index), folder, read, index, share)
+        records.append(FoldRecord(**read_json(folder / "DONE")))
+        parts.append(Predictions.load(folder / "oof.npz"))
+        run.log_metrics(fold=index, accuracy=records[-1].accuracy, epochs=records[-1].epochs)
+    out_of_fold = Predictions.build(
+        np.concatenate([part.image_id for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        data.classes,
+    ).select(data.image_ids)
+    out_of_fold.save(run.path / "oof.npz")
+    scores = score(data.labels, out_of_fold.probabilities, data.classes, seed=config.seed)
+    figures = {
+        "folds": config.ensemble.folds,
+        "images": len(data),
+        "fold_accuracy": [record.accuracy for record in records],
+        "accuracy": interval(scores.accuracy),
+        "macro_f1": interval(scores.macro_f1),
+        "epochs": [record.epochs for record in records],
+        "tuned": tuned,
+        "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(config.ensemble.folds)},
+    }
+    sections = ensemble_sections(
+        records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],
+        scores, data.classes, tuned, f"toolkit evaluate -c {project.config_name}",
+    )  # fmt: skip
+    write_step_page(
+        run, config.name, "ensemble",
+        f"{len(records)} folds, {percent(scores.accuracy.value)} out of fold on clean pictures.",
+        sections, config=project.config_name, files={"Out-of-fold predictions": "oof.npz"},
+    )  # fmt: skip
+    return figures

@@ -1,0 +1,114 @@
+"""From config sections to networks, trainings and augmentations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from toolkit.config import Config
+
+Augment = Callable[[np.ndarray, Sequence[str], int], np.ndarray]
+
+
+def start(config: Config) -> None:
+    """Start Keras with the config's seed and determinism."""
+    from toolkit.nn import runtime
+
+    runtime.setup(deterministic=config.train.deterministic, seed=config.seed)
+
+
+def head_settings(config: Config) -> dict[str, Any]:
+    """The head as keyword arguments of the model builders."""
+    head = config.model.head
+    return {
+        "layers": head.layers,
+        "units": head.units,
+        "dropout": head.dropout,
+        "activation": head.activation,
+        "batch_norm": head.batch_norm,
+        "pooling": config.model.pooling,
+    }
+
+
+def new_model(config: Config, n_classes: int, seed: int) -> Any:
+    """A network with pretrained backbone and fresh head; its last layers are trainable as configured.
+
+    Args:
+        config: All settings.
+        n_classes: k.
+        seed: Of the head's initial weights and its dropout.
+    """
+    from toolkit.nn.heads import build_model
+
+    return build_model(
+        config.model.backbone,
+        config.data.image_size,
+        n_classes,
+        weights=config.model.weights,
+        unfreeze=config.model.unfreeze,
+        seed=seed,
+        **head_settings(config),
+    )
+
+
+def training_settings(config: Config, class_counts: np.ndarray) -> dict[str, Any]:
+    """The training as keyword arguments of `nn.training.train`, without its number of epochs.
+
+    Args:
+        config: All settings.
+        class_counts: `(k,)` training pictures of each class.
+    """
+    from toolkit.nn.losses import class_weights
+
+    train = config.train
+    return {
+        "optimizer": train.optimizer,
+        "learning_rate": train.learning_rate,
+        "schedule": train.schedule,
+        "warmup_epochs": train.warmup_epochs,
+        "class_weight": class_weights(class_counts, train.class_weight),
+        "label_smoothing": train.label_smoothing,
+        "early_stopping": train.early_stopping,
+    }
+
+
+def augmentation(config: Config) -> Augment | None:
+    """The configured augmentation as a function of `(uint8 (n, h, w, 3), image_ids, epoch)`; None without one."""
+    policy = config.augment.policy
+    if policy.name == "none":
+        return None
+    if config.augment.engine == "keras_cv":
+        from toolkit.nn.keras_cv_engine import rand_augment
+
+        return rand_augment(magnitude=policy.magnitude, augmentations_per_image=policy.operations, seed=config.seed)
+    from toolkit.augmentation.policies import build_policy
+
+    vary = build_policy(policy.name, **policy_settings(config))
+    seed = config.seed
+
+    def augment(images: np.ndarray, image_ids: Sequence[str], epoch: int) -> np.ndarray:
+        return vary(images, image_ids, seed=seed, epoch=epoch)
+
+    return augment
+
+
+def augmentation_families(config: Config) -> set[str]:
+    """Families of corruptions that the training augmentation contains."""
+    from toolkit.augmentation.policies import build_policy
+
+    policy = config.augment.policy
+    # keras-cv's layer draws from the same operations as our own RandAugment.
+    return set() if policy.name == "none" else set(build_policy(policy.name, **policy_settings(config)).families())
+
+
+def policy_settings(config: Config) -> dict[str, Any]:
+    """The policy's own settings as keyword arguments of `build_policy`."""
+    values = config.augment.policy.model_dump(exclude={"name"})
+    own = {"rand_augment": {"magnitude", "operations"}}.get(config.augment.policy.name)
+    if config.augment.policy.name == "none":
+        return {}
+    if own is not None:
+        return {name: value for name, value in values.items() if name in own}
+    return {name: value for name, value in values.items() if name not in {"magnitude", "operations"}}

@@ -1,0 +1,1 @@
+"""The pages of the steps: what each shows, made of `report` blocks."""

@@ -1,0 +1,157 @@
+"""One step of the contest worker: a command in its own process group, with an empty environment and no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # a container's
+_LOOK_S = 0.2  # between two looks at the memory
+_LOG_BYTES = 200_000  # of the end of a step's output
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What this machine permits.
+
+    Attributes:
+        prefix: Command that isolates the one after it; empty where nothing is permitted.
+        network: Whether the network is cut off.
+        read_only: Whether a folder can be mounted read-only (else its permissions are all there is).
+    """
+
+    prefix: tuple[str, ...]
+    network: bool
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended.
+
+    Attributes:
+        exit_code: Its status, negative for a signal; None when the time limit ended it.
+        seconds: Wall time.
+        peak_memory_mb: Largest resident memory of its processes together, in MB (10^6 bytes).
+        log: The end of what it wrote to stdout and stderr.
+    """
+
+    exit_code: int | None
+    seconds: float
+    peak_memory_mb: float
+    log: str
+
+
+@cache
+def isolation() -> Isolation:
+    """Find by trial the strictest isolation that is permitted: namespaces as root, or of an unprivileged user."""
+    unshare = shutil.which("unshare", path=PATH)
+    if unshare is None:
+        return Isolation((), False, False)
+    with tempfile.TemporaryDirectory() as folder:
+        for user in ((), ("-r",)):
+            for read_only in (True, False):
+                prefix = (unshare, *user, "-n", *(("-m",) if read_only else ()), "--")
+                command = [*prefix, *(("sh", "-c", _READ_ONLY, folder) if read_only else ()), "true"]
+                with suppress(OSError, subprocess.SubprocessError):
+                    if subprocess.run(command, env={"PATH": PATH}, capture_output=True, timeout=10).returncode == 0:
+                        return Isolation(prefix, True, read_only)
+    return Isolation((), False, False)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    working_dir: Path,
+    time_limit_s: float,
+    home: Path,
+    read_only: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run a command to its end or to the time limit, then end every process it started.
+
+    Args:
+        command: Program and arguments; no shell.
+        working_dir: Where it starts.
+        time_limit_s: Wall time in seconds after which it and all its processes are killed.
+        home: Its HOME; temporary files go into its folder `tmp`.
+        read_only: Folder that it must not write to.
+        environment: More variables than PATH, HOME, TMPDIR and PYTHONUNBUFFERED, which is all a worker sets.
+    """
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    variables = {"PATH": PATH, "HOME": str(home), "TMPDIR": str(home / "tmp"), "PYTHONUNBUFFERED": "1"}
+    permitted = isolation()
+    mounted = ("sh", "-c", _READ_ONLY, str(read_only)) if read_only and permitted.read_only else ()
+    if read_only:
+        _set_write_permission(read_only, granted=False)
+    with tempfile.TemporaryFile() as output:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [*permitted.prefix, *mounted, *command],
+            cwd=working_dir,
+            env={**variables, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        peak = 0.0
+        seen: set[Any] = set()  # its processes, also those that leave its group
+        exit_code: int | None = None
+        try:
+            while exit_code is None and (left := start + time_limit_s - time.monotonic()) > 0:
+                peak = max(peak, _memory_mb(process.pid, seen))
+                with suppress(subprocess.TimeoutExpired):
+                    exit_code = process.wait(timeout=min(_LOOK_S, left))
+        finally:
+            _end(process, seen)
+            if read_only:
+                _set_write_permission(read_only, granted=True)
+        seconds = time.monotonic() - start
+        output.seek(max(0, output.seek(0, os.SEEK_END) - _LOG_BYTES))
+        return Ran(exit_code, seconds, peak, output.read().decode("utf-8", "replace"))
+
+
+def _memory_mb(pid: int, seen: set[Any]) -> float:
+    """Resident memory of a process tree in MB; its processes are added to `seen`."""
+    import psutil
+
+    total = 0.0
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            seen.add(process)
+            with suppress(psutil.Error):
+                total += process.memory_info().rss / 1e6
+    # The kernel's own record of the highest value catches what lies between two looks.
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        total = max(total, next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6)
+    return total
+
+
+def _end(process: subprocess.Popen[bytes], seen: set[Any]) -> None:
+    import psutil
+
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for other in seen:
+        with suppress(psutil.Error):  # psutil refuses where the id has gone to another process since
+            other.kill()
+
+
+def _set_write_permission(folder: Path, *, granted: bool) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o555 if path.is_dir() else 0o444) | (0o200 if granted else 0))
