@@ -203,7 +203,7 @@ class Tune(Section):
     metric: Literal["accuracy", "macro_f1", "log_loss"] = Field("macro_f1", description="What is optimised.")
     test: Literal["noisy", "clean"] = Field("noisy", description="On corrupted or on clean selection pictures.")
     corruptions: tuple[str, ...] = Field(
-        ("rotate_shift_zoom", "cutout", "impulse_noise"),
+        ("rotate_shift_zoom", "cutout", "fog"),
         description="Corruptions of the selection pictures; their families must not occur in evaluate.corruptions.",
     )
     severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")

@@ -157,7 +157,9 @@ def _construct(row: Backbone, image_size: int, weights: str | None) -> Any:
     with warnings.catch_warnings():
         # MobileNets warn that weights for 224 px serve all sizes without their own.
         warnings.simplefilter("ignore")
-        stock = row.constructor(include_top=False, weights=weights, input_tensor=x)
+        stock = row.constructor(
+            include_top=False, weights=weights, input_tensor=x, input_shape=(image_size, image_size, 3)
+        )
     # Its own model object would want its input in a list.
     return keras.Model(inputs, stock.output, name=row.name)
 

@@ -70,8 +70,9 @@ SMALL = ["mobilenet", "mobilenet_v2", "mobilenet_v3_small", "vgg16", "vgg19", "r
 LARGE = [pytest.param(n, marks=pytest.mark.slow) for n in BACKBONES if n not in SMALL and "lite" not in n]
 
 
+@pytest.mark.parametrize("size", [96, 128])
 @pytest.mark.parametrize("name", [*SMALL, *LARGE])
-def test_the_named_imagenet_file_is_the_one_that_keras_asks_for(name, monkeypatch):
+def test_the_named_imagenet_file_is_the_one_that_keras_asks_for(name, size, monkeypatch):
     asked = []
 
     def get_file(file_name, *_, **__):
@@ -79,7 +80,6 @@ def test_the_named_imagenet_file_is_the_one_that_keras_asks_for(name, monkeypatc
         raise OSError("no network in tests")
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    size = 96
     with pytest.raises(WeightsError):
         build_backbone(name, size, "imagenet")
     assert asked == [BACKBONES[name].imagenet_file(size)]

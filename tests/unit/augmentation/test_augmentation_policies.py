@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit import pixelops as ops
+from toolkit.augmentation.compile import fuse, run
+from toolkit.augmentation.operations import RAND_AUGMENT, Colour, Geometric, Pointwise
+from toolkit.augmentation.policies import POLICIES, build_policy
+from toolkit.errors import ConfigError
+from toolkit.evaluation.corruptions import HELD_OUT_FAMILIES
+
+
+def photo(size=48):
+    """A smooth coloured picture, so that interpolation twice or once hardly differs."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    waves = [128 + 90 * np.sin(3 * x + 2 * y), 128 + 80 * np.cos(4 * y), 128 + 70 * np.sin(5 * x * y)]
+    return np.stack(waves, axis=-1).astype(np.uint8)
+
+
+IMAGES = np.stack([photo(), photo()[::-1], 255 - photo()])
+IDS = ["a", "b", "ü c"]
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_what_happens_depends_on_seed_epoch_view_and_id_alone(name):
+    policy = build_policy(name)
+    first = policy(IMAGES, IDS, seed=1, epoch=0)
+    assert first.shape == IMAGES.shape
+    assert first.dtype == np.uint8
+    order = [2, 0, 1]
+    again = policy(IMAGES[order], [IDS[i] for i in order], seed=1, epoch=0)
+    assert np.array_equal(again, first[order])
+    alone = policy(IMAGES[1:2], IDS[1:2], seed=1, epoch=0)
+    assert np.array_equal(alone[0], first[1])
+    if name != "none":
+        for other in ({"seed": 2, "epoch": 0}, {"seed": 1, "epoch": 1}, {"seed": 1, "epoch": 0, "view": 1}):
+            assert not np.array_equal(policy(IMAGES, IDS, **other), first)
+
+
+def test_pictures_of_a_batch_are_varied_each_in_its_own_way():
+    same = np.stack([photo()] * 8)
+    varied = build_policy("rand_augment")(same, [str(i) for i in range(8)], seed=0, epoch=0)
+    assert len({image.tobytes() for image in varied}) > 6
+
+
+def test_the_originals_are_not_changed():
+    before = IMAGES.copy()
+    build_policy("rand_augment")(IMAGES, IDS, seed=0, epoch=0)
+    assert np.array_equal(IMAGES, before)
+
+
+def test_policies_of_no_strength_leave_pictures_as_they_are():
+    still = build_policy(
+        "basic", horizontal_flip=False, rotation=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0
+    )
+    assert np.array_equal(still(IMAGES, IDS, seed=0, epoch=0), IMAGES)
+    assert still.families() == frozenset()
+    assert np.array_equal(build_policy("none")(IMAGES, IDS, seed=0, epoch=0), IMAGES)
+
+
+def test_a_flip_alone_is_exact():
+    policy = build_policy("basic", rotation=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0)
+    ids = [str(i) for i in range(20)]
+    images = np.stack([photo()] * 20)
+    varied = policy(images, ids, seed=0, epoch=0)
+    mirrored = [np.array_equal(image, photo()[:, ::-1]) for image in varied]
+    untouched = [np.array_equal(image, photo()) for image in varied]
+    assert all(a or b for a, b in zip(mirrored, untouched, strict=True))
+    assert any(mirrored)
+    assert any(untouched)
+
+
+def test_report_as_stretch_is_convert_scale_abs():
+    import cv2
+
+    policy = build_policy(
+        "basic", horizontal_flip=False, rotation=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, stretch=1.0
+    )
+    expected = cv2.convertScaleAbs(photo(), alpha=1.5, beta=0)
+    assert np.array_equal(policy(photo()[None], ["a"], seed=0, epoch=0)[0], expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(lambda a: Pointwise(ops.contrast_table(a)), st.floats(0.3, 1.7)),
+            st.builds(lambda a: Pointwise(ops.brightness_table(a)), st.floats(-0.3, 0.3)),
+            st.builds(lambda a: Pointwise(ops.posterize_table(a)), st.integers(1, 8)),
+        ),
+        max_size=5,
+    )
+)
+def test_fused_tables_equal_step_by_step_exactly(steps):
+    assert len(fuse(steps)) <= 1
+    assert np.array_equal(run(photo(), fuse(steps)), run(photo(), steps))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=3),
+    st.lists(st.floats(0.4, 1.0), min_size=1, max_size=3),
+)
+def test_fused_matrices_equal_step_by_step_within_three_grey_levels_on_average(angles, factors):
+    moves = [Geometric(ops.geometry((48, 48), angle=angle)) for angle in angles]
+    colours = [Colour(ops.saturation_matrix(factor)) for factor in factors]
+    steps = [*moves, *colours]
+    assert len(fuse(steps)) == 2
+    centre = (slice(12, 36), slice(12, 36))  # at the border, reflection twice is not reflection once
+    difference = run(photo(), fuse(steps))[centre].astype(int) - run(photo(), steps)[centre]
+    assert np.abs(difference).mean() <= 3
+
+
+@pytest.mark.parametrize("operation", RAND_AUGMENT, ids=lambda operation: operation.name)
+def test_every_operation_changes_a_picture_and_more_strength_changes_it_more(operation):
+    def change(strength):
+        rng = np.random.default_rng(3)
+        image = photo() // 2 + 40
+        return np.abs(run(image, [operation.draw(48, 48, strength, rng)]).astype(int) - image).mean()
+
+    assert change(0.6) > 0
+    assert change(0.6) >= change(0.1)
+
+
+def test_no_policy_contains_a_held_out_family():
+    for name in POLICIES:
+        assert not build_policy(name).families() & HELD_OUT_FAMILIES
+
+
+def test_unknown_names_are_explained():
+    with pytest.raises(ConfigError, match="did you mean 'rand_augment'"):
+        build_policy("randaugment")
+    with pytest.raises(ConfigError, match="did you mean 'rotation'"):
+        build_policy("basic", rotatoin=3)

@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+
+from toolkit.nn import runtime
+
+START = """
+import os, sys
+from toolkit.nn import runtime
+runtime.setup(threads=1)
+import numpy as np
+from toolkit.nn.backbones import build_backbone
+from toolkit.nn.runtime import compile_forward
+compile_forward(build_backbone("mobilenet_v2", 32, "none"))(np.zeros((1, 32, 32, 3), np.uint8))
+import tensorflow as tf
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+os.write(2, b"after")
+"""
+
+
+def test_a_whole_process_starts_and_computes_without_a_word():
+    found = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == ""
+    assert found.stderr == "after"
+
+
+def test_what_is_not_start_up_chatter_is_passed_on():
+    script = (
+        "import os, sys, types\n"
+        "from toolkit.nn import runtime\n"
+        "with runtime._quiet_stderr():\n"
+        "    os.write(2, b'I0000 00:00:1 1 port.cc:153] oneDNN\\nreal trouble\\n')\n"
+        "    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called\\n')\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert found.stderr == "real trouble\n"
+
+
+def test_the_machine_is_described():
+    found = runtime.describe()
+    assert found.backend == keras.backend.backend()
+    assert any(device.lower().startswith("cpu") for device in found.devices)
+    assert found.keras == keras.__version__
+
+
+def test_the_seed_is_set_each_time():
+    runtime.setup(seed=4)
+    first = np.random.rand(), float(keras.random.uniform(()))
+    runtime.setup(seed=4)
+    assert (np.random.rand(), float(keras.random.uniform(()))) == first
+
+
+def test_a_model_is_compiled_once_and_forgotten_with_it(make_pictures):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    assert runtime.compile_forward(model) is runtime.compile_forward(model)
+    runtime.release()

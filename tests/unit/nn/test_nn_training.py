@@ -1,0 +1,235 @@
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import astuple
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit.errors import ConfigError, TrainingError
+from toolkit.nn.feeding import Feeder
+from toolkit.nn.losses import class_weights
+from toolkit.nn.prediction import predict
+from toolkit.nn.training import Validation, train
+
+
+@pytest.fixture
+def small_model():
+    def build(seed=0, dropout=0.0):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((16, 16, 3))
+        x = keras.layers.Rescaling(1 / 255)(inputs)
+        x = keras.layers.Conv2D(8, 3, use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+        x = keras.layers.Dropout(dropout)(keras.layers.GlobalAveragePooling2D()(x))
+        return keras.Model(inputs, keras.layers.Activation("softmax")(keras.layers.Dense(3)(x)))
+
+    return build
+
+
+@pytest.fixture
+def data(make_pictures):
+    pictures, judges = make_pictures(60, 16), make_pictures(30, 16, seed=1)
+    feeder = Feeder.of_images(pictures.read, pictures.ids, pictures.labels, n_classes=3, batch_size=16)
+    return feeder, Validation(judges.read, judges.ids, judges.labels)
+
+
+def test_training_learns_and_reports_every_epoch(small_model, data, tmp_path):
+    progress, seen = [], []
+    history = train(
+        small_model(), *data, epochs=15, optimizer="adam", learning_rate=0.05, schedule="cosine",
+        on_epoch=seen.append, on_progress=lambda *steps: progress.append(steps),
+    )  # fmt: skip
+    assert history.best.val_accuracy > 0.9
+    assert history.records[-1].loss < history.records[0].loss
+    assert list(history.records) == seen
+    assert progress == [(step, 60) for step in range(1, 61)]
+    history.save(tmp_path / "history.csv")
+    header, first, *_ = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,images_per_second"
+    assert first.startswith("1,")
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_the_best_epoch_is_put_back(small_model, data, monitor):
+    model = small_model()
+    history = train(model, *data, epochs=6, optimizer="sgd", learning_rate=3.0, monitor=monitor)
+    values = [getattr(record, monitor) for record in history.records]
+    best = int(np.argmin(values) if monitor == "val_loss" else np.argmax(values))
+    assert history.best_epoch == best + 1
+    judges = data[1]
+    accuracy = (predict(model, judges.read, judges.image_ids).argmax(axis=1) == judges.labels).mean()
+    assert accuracy == pytest.approx(history.best.val_accuracy)
+
+
+def test_early_stopping_counts_epochs_without_improvement(small_model, data):
+    model = small_model()
+    history = train(model, *data, epochs=50, optimizer="sgd", learning_rate=3.0, early_stopping=2)
+    assert history.stopped_early
+    assert len(history.records) == history.best_epoch + 2
+
+
+def test_a_caller_can_stop_training_after_an_epoch(small_model, data):
+    history = train(small_model(), *data, epochs=50, should_stop=lambda record: record.epoch == 3)
+    assert len(history.records) == 3
+    assert history.stopped_early
+
+
+def test_without_validation_the_last_epoch_counts(small_model, data):
+    history = train(small_model(), data[0], epochs=3, early_stopping=1)
+    assert history.best_epoch == len(history.records) == 3
+
+
+def test_the_loss_is_the_weighted_cross_entropy_of_the_formula(small_model, make_pictures):
+    pictures = make_pictures(9, 16)
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2])
+    feeder = Feeder.of_images(pictures.read, pictures.ids, labels, n_classes=3, batch_size=9)
+    weights = class_weights(np.bincount(labels), "log")
+    model = small_model()
+    rows = feeder.order(0)[0]
+    probabilities = np.asarray(model(pictures.images[rows], training=True))
+    smooth = np.eye(3)[labels[rows]] * 0.9 + 0.1 / 3
+    expected = -(weights[labels[rows]] * (smooth * np.log(probabilities)).sum(axis=1)).mean()
+    history = train(small_model(), feeder, epochs=1, class_weight=weights, label_smoothing=0.1)
+    assert history.records[0].loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_frozen_layers_do_not_move(small_model, data):
+    model = small_model()
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    norm.trainable = False
+    before = [value.copy() for value in norm.get_weights()]
+    train(model, *data, epochs=2, optimizer="lion", learning_rate=0.01)
+    for one, other in zip(before, norm.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_loss_that_is_not_a_number_names_epoch_step_and_learning_rate(small_model, make_pictures):
+    pictures = make_pictures(40, 16)
+
+    def load(image_ids, epoch):
+        images = pictures.read(image_ids).astype(np.float32)
+        return images * np.nan if epoch == 1 and pictures.ids[39] in image_ids else images
+
+    feeder = Feeder(load, pictures.ids, pictures.labels, 3, batch_size=8)
+    step = int(np.argmax((feeder.order(1) == 39).any(axis=1))) + 1
+    with pytest.raises(TrainingError, match=rf"epoch 2, step {step}, at a learning rate of 0\.001"):
+        train(small_model(), feeder, epochs=3)
+
+
+def test_unknown_monitors_are_refused(small_model, data):
+    with pytest.raises(ConfigError, match="val_loss or val_accuracy"):
+        train(small_model(), *data, epochs=1, monitor="val_f1")
+
+
+class InterruptedError_(Exception):
+    pass
+
+
+def stop_after(epoch):
+    def on_epoch(record):
+        if record.epoch == epoch:
+            raise InterruptedError_
+
+    return on_epoch
+
+
+def test_an_interrupted_training_goes_on_where_it_was(small_model, data, tmp_path):
+    settings = {"epochs": 5, "optimizer": "adam", "learning_rate": 0.05, "checkpoint_dir": tmp_path / "state"}
+    with pytest.raises(InterruptedError_):
+        train(small_model(dropout=0.5), *data, **settings, on_epoch=stop_after(2))
+    done = []
+    resumed = small_model(seed=9, dropout=0.5)  # its own start must not matter
+    history = train(resumed, *data, **settings, on_epoch=lambda record: done.append(record.epoch))
+    assert done == [3, 4, 5]
+    straight = small_model(dropout=0.5)
+    expected = train(straight, *data, **(settings | {"checkpoint_dir": None}))
+    np.testing.assert_allclose(
+        [astuple(record)[1:5] for record in history.records],
+        [astuple(record)[1:5] for record in expected.records],
+        rtol=1e-3,
+    )
+
+
+def test_a_finished_training_is_not_repeated(small_model, data, tmp_path):
+    settings = {"epochs": 3, "checkpoint_dir": tmp_path / "state"}
+    first = small_model()
+    history = train(first, *data, **settings)
+    again = small_model(seed=5)
+    assert train(again, *data, **settings, on_epoch=stop_after(1)) == history
+    for one, other in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_state_of_other_settings_is_not_taken_up(small_model, data, tmp_path):
+    with pytest.raises(InterruptedError_):
+        train(small_model(), *data, epochs=4, checkpoint_dir=tmp_path / "state", on_epoch=stop_after(2))
+    history = train(small_model(), *data, epochs=3, checkpoint_dir=tmp_path / "state")
+    assert [record.epoch for record in history.records] == [1, 2, 3]
+
+
+def test_a_damaged_state_means_starting_anew(small_model, data, tmp_path):
+    folder = tmp_path / "state"
+    with pytest.raises(InterruptedError_):
+        train(small_model(), *data, epochs=3, checkpoint_dir=folder, on_epoch=stop_after(2))
+    next(folder.glob("state-*.npz")).write_bytes(b"rubbish")
+    assert len(train(small_model(), *data, epochs=3, checkpoint_dir=folder).records) == 3
+
+
+def test_only_the_newest_state_is_kept(small_model, data, tmp_path):
+    with pytest.raises(InterruptedError_):
+        train(small_model(), *data, epochs=4, checkpoint_dir=tmp_path, on_epoch=stop_after(3))
+    assert len(list(tmp_path.glob("state-*"))) == len(list(tmp_path.glob("best-*"))) == 1
+
+
+TRAINING = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from toolkit.nn import runtime
+runtime.setup(deterministic=True, threads=2)
+from toolkit.nn.feeding import Feeder
+from toolkit.nn.heads import build_model
+from toolkit.nn.training import Validation, train
+
+folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+images, labels = rng.integers(0, 256, (40, 32, 32, 3), np.uint8), np.arange(40) % 3
+ids = [str(number) for number in range(40)]
+read = lambda names: images[[int(name) for name in names]]
+
+def flip(batch, names, epoch):
+    flips = np.array([(int(name) + epoch) % 2 for name in names], bool)
+    return np.where(flips[:, None, None, None], batch[:, :, ::-1], batch)
+
+def on_progress(done, total):
+    if done == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+model = build_model("efficientnet_lite0", 32, 3, units=(32,), unfreeze=15, seed=3)
+train(model, Feeder.of_images(read, ids, labels, n_classes=3, batch_size=8, augment=flip),
+      Validation(read, ids[:8], labels[:8]), epochs=4, optimizer="adamw", schedule="cosine",
+      checkpoint_dir=folder / "state", on_progress=on_progress)
+np.savez(folder / "weights.npz", *[np.asarray(variable) for variable in model.variables])
+"""
+
+
+def test_training_killed_in_the_third_epoch_ends_bit_equal_to_training_never_killed(tmp_path):
+    def start(name, kill_at):
+        (tmp_path / name).mkdir(exist_ok=True)
+        command = [sys.executable, "-c", TRAINING, str(tmp_path / name), str(kill_at)]
+        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "2"}, stderr=subprocess.PIPE)
+
+    straight, killed = start("straight", -1), start("killed", 13)
+    killed.communicate(timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = start("killed", -1)
+    for process in (straight, resumed):
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors.decode()
+    with np.load(tmp_path / "straight" / "weights.npz") as one, np.load(tmp_path / "killed" / "weights.npz") as other:
+        assert one.files == other.files
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], other[name])

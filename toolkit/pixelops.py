@@ -1,0 +1,200 @@
+"""Pixel primitives that augmentation and corruptions share: one picture in, one picture out, nothing random.
+
+Pictures are RGB `(h, w, 3)` uint8. Tables and matrices are made apart from being applied, so that several of them can
+be fused before a picture is touched.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import cv2
+import numpy as np
+
+# OpenCV's own threads would fight with the threads that share a batch.
+cv2.setNumThreads(0)
+
+Border = Literal["reflect", "replicate", "black"]
+_BORDERS = {
+    "reflect": cv2.BORDER_REFLECT_101,
+    "replicate": cv2.BORDER_REPLICATE,
+    "black": cv2.BORDER_CONSTANT,
+}
+# Rec. 601 weights of red, green and blue in luma.
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def geometry(
+    size: tuple[int, int],
+    *,
+    angle: float = 0.0,
+    zoom: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    shear: tuple[float, float] = (0.0, 0.0),
+    flip: tuple[bool, bool] = (False, False),
+) -> np.ndarray:
+    """A `(3, 3)` float64 matrix that moves pixels of the source to the result, about the picture's centre.
+
+    Args:
+        size: Height and width in pixels.
+        angle: Rotation in degrees, counter-clockwise.
+        zoom: Enlargement; 2 shows the middle half.
+        shift: To the right and down, as shares of width and height.
+        shear: Along x by a share of y, and along y by a share of x.
+        flip: Left–right, top–bottom.
+    """
+    height, width = size
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = np.array([[cos, sin], [-sin, cos]])
+    slant = np.array([[1.0, shear[0]], [shear[1], 1.0]])
+    mirror = np.diag([-1.0 if flip[0] else 1.0, -1.0 if flip[1] else 1.0])
+    linear = zoom * (turn @ slant @ mirror)
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = np.array([cx, cy]) - linear @ np.array([cx, cy]) + np.array([shift[0] * width, shift[1] * height])
+    return matrix
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, border: Border = "reflect") -> np.ndarray:
+    """Move pixels by a `(3, 3)` matrix of `geometry`, bilinear; what comes from outside follows `border`."""
+    height, width = image.shape[:2]
+    return np.asarray(
+        cv2.warpAffine(image, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=_BORDERS[border])
+    )
+
+
+def flip(image: np.ndarray, horizontal: bool, vertical: bool) -> np.ndarray:
+    """Mirror exactly, left–right and/or top–bottom."""
+    if horizontal and vertical:
+        return np.asarray(cv2.flip(image, -1))
+    if horizontal or vertical:
+        return np.asarray(cv2.flip(image, 1 if horizontal else 0))
+    return image
+
+
+def look_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Replace each value by its entry in `table`, `(256,)` or, a column a channel, `(256, 3)` uint8."""
+    return np.asarray(cv2.LUT(image, table if table.ndim == 1 else table[:, None, :]))
+
+
+def table(values: np.ndarray) -> np.ndarray:
+    """Round and clip 256 numbers to a lookup table."""
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+_RAMP = np.arange(256, dtype=np.float64)
+_RAMP.setflags(write=False)
+
+
+def brightness_table(amount: float) -> np.ndarray:
+    """Add `amount` × 255 to each value; −1 gives black, 1 white."""
+    return table(_RAMP + 255 * amount)
+
+
+def contrast_table(factor: float, middle: float = 127.5) -> np.ndarray:
+    """Multiply each value's distance from `middle` by `factor`."""
+    return table((_RAMP - middle) * factor + middle)
+
+
+def scale_table(alpha: float, beta: float = 0.0) -> np.ndarray:
+    """|alpha·x + beta|, clipped: OpenCV's `convertScaleAbs`, report A's stretch with alpha 1.5."""
+    return table(np.abs(alpha * _RAMP + beta))
+
+
+def gamma_table(gamma: float) -> np.ndarray:
+    """255·(x/255)^gamma; above 1 darkens."""
+    return table(255 * (_RAMP / 255) ** gamma)
+
+
+def posterize_table(bits: int) -> np.ndarray:
+    """Keep the highest `bits` bits of each value."""
+    step = 1 << (8 - bits)
+    return table(np.floor(_RAMP / step) * step)
+
+
+def solarize_table(threshold: float, addition: float = 0.0) -> np.ndarray:
+    """Add `addition`, then invert values of at least `threshold`."""
+    raised = np.clip(_RAMP + addition, 0, 255)
+    return table(np.where(raised < threshold, raised, 255 - raised))
+
+
+def saturation_matrix(factor: float) -> np.ndarray:
+    """`(3, 4)` float32 colour matrix that moves each pixel from its grey (0) through itself (1) and beyond."""
+    grey = np.tile(LUMA, (3, 1))
+    return np.hstack([grey * (1 - factor) + np.eye(3) * factor, np.zeros((3, 1))]).astype(np.float32)
+
+
+def hue_matrix(degrees: float) -> np.ndarray:
+    """`(3, 4)` float32 colour matrix that turns hues about the grey axis."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    third, root = (1 - cos) / 3, sin / math.sqrt(3)
+    a, b, c = cos + third, third - root, third + root
+    return np.array([[a, b, c, 0], [c, a, b, 0], [b, c, a, 0]], np.float32)
+
+
+def transform_colours(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply a `(3, 4)` colour matrix to each pixel."""
+    return np.asarray(cv2.transform(image, matrix))
+
+
+def equalize(image: np.ndarray) -> np.ndarray:
+    """Equalise the histogram of each channel."""
+    return np.stack([cv2.equalizeHist(np.ascontiguousarray(image[..., c])) for c in range(3)], axis=-1)
+
+
+def autocontrast(image: np.ndarray) -> np.ndarray:
+    """Stretch each channel to the whole range; a flat channel stays."""
+    flat = image.reshape(-1, 3)
+    low, high = flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
+    span = np.where(high > low, high - low, 255.0)
+    start = np.where(high > low, low, 0.0)
+    return look_up(image, table((_RAMP[:, None] - start) * (255 / span)))
+
+
+def gaussian_blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur by a Gaussian of standard deviation `sigma` pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101))
+
+
+def motion_blur(image: np.ndarray, length: float, angle: float) -> np.ndarray:
+    """Blur along a line of `length` pixels at `angle` degrees."""
+    reach = max(1, math.ceil(length / 2))
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    dx, dy = math.cos(math.radians(angle)) * length / 2, math.sin(math.radians(angle)) * length / 2
+    scale = 16  # sub-pixel ends, so that the blur grows smoothly with its length
+    ends = [(round((reach + sign * dx) * scale), round((reach + sign * dy) * scale)) for sign in (-1, 1)]
+    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
+    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101))
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Through JPEG at `quality` 1–100 and back."""
+    data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
+
+
+def pixelate(image: np.ndarray, share: float) -> np.ndarray:
+    """Down to `share` of the size and up again in blocks."""
+    height, width = image.shape[:2]
+    small = (max(1, round(width * share)), max(1, round(height * share)))
+    reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_NEAREST))
+
+
+def blend(image: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """`share` of `other` over 1 − `share` of `image`."""
+    return np.asarray(cv2.addWeighted(image, 1 - share, other, share, 0))
+
+
+def add(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Add real numbers to each value, rounded and clipped."""
+    return np.clip(np.rint(image.astype(np.float32) + noise), 0, 255).astype(np.uint8)
+
+
+def fill(image: np.ndarray, top: int, left: int, height: int, width: int, value: int) -> np.ndarray:
+    """Fill a rectangle, as far as it lies in the picture, with one value."""
+    filled = image.copy()
+    filled[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)] = value
+    return filled
