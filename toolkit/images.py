@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from toolkit.decoding import decode_image, float_scale, sniff, three_channels, to_uint8
+from toolkit.decoding import MAX_PIXELS, decode_image, float_scale, sniff, three_channels, to_uint8
 from toolkit.errors import UnreadableImageError
 from toolkit.manifest import Location
 
@@ -166,11 +166,16 @@ def resize(image: np.ndarray, size: int, mode: ResizeMode) -> np.ndarray:
 
     Returns:
         uint8 `(size, size, 3)`; the picture itself, not a copy, if it has that size.
+
+    Raises:
+        UnreadableImageError: A thread of a picture, which `crop` would blow up beyond `MAX_PIXELS`.
     """
     height, width = image.shape[:2]
     if height == width == size:
         return image
     new_height, new_width, top, left = fit_geometry(height, width, size, mode)
+    if new_height * new_width > MAX_PIXELS:
+        raise UnreadableImageError(f"too elongated to crop: {width}×{height} pixels")
     # One axis a call: which one Pillow takes first, and so the rounding between, differs between its versions.
     picture = Image.fromarray(image).resize((new_width, height), Image.Resampling.BILINEAR)
     scaled = np.array(picture.resize((new_width, new_height), Image.Resampling.BILINEAR))
