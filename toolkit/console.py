@@ -40,6 +40,7 @@ class Console:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self._as_json = as_json
         self._quiet = quiet
+        self._bars: Any = None  # the display under way: a terminal has room for one, inner bars join it
 
     def note(self, text: str) -> None:
         """One line on stderr."""
@@ -77,6 +78,11 @@ class Console:
             yield count
             self.note(f"  {description}: {seen[0]:,} done" if seen[0] > 1 else f"  {description}: done")
             return
+        if self._bars is not None:
+            task = self._bars.add_task(description, total=None)
+            yield lambda done, total: self._bars.update(task, completed=done, total=total)
+            self._bars.remove_task(task)
+            return
         bar = Progress(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=30),
@@ -88,12 +94,12 @@ class Console:
             transient=False,
         )
         with bar:
+            self._bars = bar
             task = bar.add_task(description, total=None)
-
-            def advance(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
-
-            yield advance
+            try:
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+            finally:
+                self._bars = None
 
     def result(self, values: Mapping[str, Any], tables: Sequence[TextTable], lines: Sequence[str]) -> None:
         """Print a result on stdout: one JSON object, or tables and lines.

@@ -6,10 +6,13 @@ OpenCV before 5 fills with grey, and it is silent, where OpenCV's codecs write w
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
+import struct
 import warnings
 import zlib
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image
@@ -46,6 +49,9 @@ _ALPHA_MODES = {"RGBA", "LA", "PA", "RGBa", "La"}
 # Damaged metadata is no news for the user: a picture is readable, or its reason says why not.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+with suppress(AttributeError, OSError):
+    # libtiff writes to the error stream by itself, unless it is told that nobody handles its errors.
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 
 def decode_image(content: bytes) -> np.ndarray:
@@ -53,9 +59,9 @@ def decode_image(content: bytes) -> np.ndarray:
 
     The EXIF orientation is applied. Transparent pictures are laid over white, as viewers show them. CMYK and palettes
     become RGB; 16-bit pictures keep their high byte; 32-bit whole numbers count as 16-bit ones; float pictures run
-    from 0 to 1 if no value is above 1, else from 0 to 255. Of an animation the first frame counts. A JPEG that does
-    not reach its end marker is truncated, as is a PNG without its `IEND`; bytes after the end do no harm. Flipped bits
-    inside a JPEG's scan cannot be told from an odd picture and go unnoticed.
+    from 0 to 1 if no value is above 1, else from 0 to 255. Of an animation the first frame counts. A JPEG that ends
+    before its picture is complete is truncated, as is a PNG without its `IEND`; bytes after the end do no harm.
+    Flipped bits inside a JPEG's scan cannot be told from an odd picture and go unnoticed.
 
     Args:
         content: The whole file.
@@ -72,7 +78,10 @@ def decode_image(content: bytes) -> np.ndarray:
     try:
         if kind == "PNG":
             _check_png(content)
-        return _decode(content, kind)
+        if kind == "WEBP" and 8 + int.from_bytes(content[4:8], "little") > len(content):
+            raise UnreadableImageError("truncated")
+        plain = _plain_jpeg(content) if kind == "JPEG" else None
+        return _decode(content, kind) if plain is None else _decode_plain_jpeg(content, *plain)
     except UnreadableImageError:
         raise
     except Exception as error:  # damaged files make Pillow's readers fail in every way there is
@@ -112,6 +121,33 @@ def _check_png(content: bytes) -> None:
         position = end + 4
 
 
+def _plain_jpeg(content: bytes) -> tuple[str, int, int] | None:
+    """Pillow's mode, width and height of a grey or three-channel JPEG without EXIF data; None for all others."""
+    position = 2
+    while content[position : position + 1] == b"\xff":
+        marker = content[position + 1]
+        if 0xC0 <= marker <= 0xC2:
+            bits, height, width, channels = struct.unpack_from(">BHHB", content, position + 4)
+            mode = {1: "L", 3: "RGB"}.get(channels)
+            return (mode, width, height) if mode and bits == 8 and width and height else None
+        has_length = 0xC0 <= marker < 0xD0 or 0xDB <= marker < 0xFF
+        if not has_length or content[position + 4 : position + 8] == b"Exif":
+            return None
+        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+    return None
+
+
+def _decode_plain_jpeg(content: bytes, mode: str, width: int, height: int) -> np.ndarray:
+    """What `_decode` does, in three quarters of the time for small pictures."""
+    _check_size(width, height)
+    return _to_rgb(Image.frombytes(mode, (width, height), content, "jpeg", mode, ""))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnreadableImageError(f"decompression bomb: {width}×{height} pixels")
+
+
 def _decode(content: bytes, kind: str) -> np.ndarray:
     if kind not in Image.OPEN:
         Image.init()
@@ -119,9 +155,7 @@ def _decode(content: bytes, kind: str) -> np.ndarray:
         raise UnreadableImageError(f"{kind} needs a newer Pillow")
     # Not Image.open: it warns of large pictures through a global limit and hides their size.
     with Image.OPEN[kind][0](io.BytesIO(content), "") as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise UnreadableImageError(f"decompression bomb: {width}×{height} pixels")
+        _check_size(*image.size)
         image.load()
         upright: Image.Image = image
         if "exif" in image.info and kind != "TIFF":  # Pillow turns a TIFF itself
@@ -145,19 +179,19 @@ def _turn(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         picture = image.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-        return np.array(picture.convert("RGB"))
-    if image.mode == "RGB":
-        return np.array(image)
-    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    elif image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         if image.mode == "I":
             values = values.clip(0, 65535).astype(np.uint16)
         return three_channels(to_uint8(values, float_scale(values)))
-    try:
-        return np.array(image.convert("RGB"))
-    except ValueError as error:
-        raise UnreadableImageError(f"colour mode {image.mode} is not supported") from error
+    if image.mode != "RGB":
+        try:
+            image = image.convert("RGB")
+        except ValueError as error:
+            raise UnreadableImageError(f"colour mode {image.mode} is not supported") from error
+    # As np.array(image) but, for small pictures, in a tenth of the time.
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, 3).copy()
 
 
 def float_scale(values: np.ndarray) -> float:

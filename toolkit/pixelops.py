@@ -81,7 +81,7 @@ def look_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def table(values: np.ndarray) -> np.ndarray:
     """Round and clip 256 numbers to a lookup table."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 _RAMP = np.arange(256, dtype=np.float64)
@@ -193,7 +193,7 @@ def blend(image: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
 
 def add(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Add real numbers to each value, rounded and clipped."""
-    return np.clip(np.rint(image.astype(np.float32) + noise), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(image.astype(np.float32) + noise), 0, 255), np.uint8)
 
 
 def fill(image: np.ndarray, top: int, left: int, height: int, width: int, value: int) -> np.ndarray:

@@ -1,40 +1,54 @@
-"""Pictures decoded once, at the size that training wants, in a file that every step shares.
+"""Pictures decoded once, at the size that training wants, in files that every step shares.
 
-A store is a folder of two files that only grow. `pixels.u8` holds the pictures one after the other; each line of
-`index.jsonl` says which contents the next run of them has. A line is written after its pixels are safely on disk, so
-whatever kills a build costs at most the chunk in work. Pictures are found by content: other ids, fewer pictures or
-the same picture twice need no decoding, and new ones are added behind the old.
+Pictures are found by content: other ids, fewer pictures or the same picture twice need no decoding, and new pictures
+are added to those that are there.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.artifacts import disk_full
 from toolkit.errors import DataError, UnreadableImageError
 from toolkit.images import ResizeMode, read_image, release_arrays, resize, unreadable_reason
 from toolkit.manifest import Location, Manifest
+from toolkit.pixelfiles import NOT_STORED, Index, PixelFiles, PixelWriter
 
 PIXELS_VERSION = 1  # raise it when the same file gives other pixels
 CHUNK_PICTURES = 512  # what an interrupted build can lose
 _TASK_PICTURES = 16
-_NOT_STORED = -1
-# What stands for the content hash of a file without content; such pictures are never remembered.
+# What stands for the content hash of a file that could not be read, and the reason to tell.
 _NO_CONTENT = {"missing": "missing", "unreadable": "cannot be opened"}
+# Reasons that lie in the place and not in the content: they are not remembered.
+_PASSING_REASONS = ("missing", "cannot be opened")
 
 OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """How pictures become pixels."""
+
+    size: int
+    mode: ResizeMode
+    workers: int
+
+    def decode(self, location: Location) -> tuple[np.ndarray, str]:
+        """The picture and an empty reason, or black and the reason why it cannot be read."""
+        try:
+            return resize(read_image(location), self.size, self.mode), ""
+        except UnreadableImageError as error:
+            return self.black(1)[0], unreadable_reason(error)
+
+    def black(self, n: int) -> np.ndarray:
+        """`(n, size, size, 3)` zeros."""
+        return np.zeros((n, self.size, self.size, 3), np.uint8)
 
 
 class PixelStore:
@@ -43,20 +57,24 @@ class PixelStore:
     Attributes:
         image_ids: `(n,)` object array of str.
         size: Side of the square pictures in pixels.
-        mode: How they were brought to it: `squash`, `pad` or `crop`.
         unreadable: Reason for each image id whose picture cannot be decoded; its pixels are zeros.
     """
 
     def __init__(
-        self, image_ids: np.ndarray, places: list[_Place], unreadable: dict[str, str], file: Path, how: _How
+        self,
+        files: PixelFiles,
+        decoder: _Decoder,
+        slots: Mapping[str, int],
+        locations: Mapping[str, Location],
+        unreadable: dict[str, str],
     ) -> None:
-        self.image_ids = image_ids
-        self.size = how.size
-        self.mode = how.mode
+        self.image_ids = np.array([*slots, None], object)[:-1]
+        self.size = files.size
         self.unreadable = unreadable
-        self._places = dict(zip(image_ids.tolist(), places, strict=True))
-        self._file = file
-        self._how = how
+        self._files = files
+        self._decoder = decoder
+        self._slots = slots
+        self._locations = locations  # of the readable pictures that are not stored
         self._pixels: np.ndarray | None = None
 
     @classmethod
@@ -82,7 +100,7 @@ class PixelStore:
             workers: Threads, by default one a processor; the files are the same for any number.
             on_progress: Called as `on_progress(done, total)` with numbers of different pictures.
             cache_bytes: How large the store may grow, by default by half the free disk. Where the pictures do not
-                fit, new ones are checked here and decoded again at each `read`, to the same pixels.
+                fit, new ones are only checked here and decoded again by each `read`, to the same pixels.
 
         Raises:
             DataError: Not one hash a row.
@@ -90,37 +108,43 @@ class PixelStore:
         """
         if len(content_hashes) != len(manifest):
             raise DataError(f"{len(content_hashes)} content hashes were given for {len(manifest)} pictures.")
-        how = _How(size, mode, workers or _processors())
-        locations = manifest.locations()
-        keys = [_content_key(place, content) for place, content in zip(locations, content_hashes, strict=True)]
-        wanted = {
-            key: place for key, place, content in zip(keys, locations, content_hashes, strict=True)
-            if content not in _NO_CONTENT
-        }  # fmt: skip
-        files = _Files(folder / f"{size}px-{mode}-v{PIXELS_VERSION}", size)
+        decoder = _Decoder(size, mode, workers or _processors())
+        files = PixelFiles(folder / f"{size}px-{mode}-v{PIXELS_VERSION}", size)
+        keys: dict[str, str] = {}  # by image id
+        places: dict[str, Location] = {}  # by image id
+        wanted: dict[str, Location] = {}  # by content key
+        unreadable: dict[str, str] = {}  # by image id
+        for name, place, content in zip(manifest.image_ids, manifest.locations(), content_hashes, strict=True):
+            keys[name], places[name] = _content_key(place, content), place
+            if content in _NO_CONTENT:
+                unreadable[name] = _NO_CONTENT[content]
+            else:
+                wanted.setdefault(keys[name], place)
+
         index = files.load()
-        if any(key not in index.slots for key in wanted):
-            with files.locked():
-                index = files.load()
-                _add(files, index, wanted, how, cache_bytes, on_progress)
+        passing: dict[str, str] = {}
+        if _plan(files, index, wanted, cache_bytes)[0]:
+            with files.writer() as writer:
+                index = writer.index  # another process may have been at work
+                passing = _add(writer, decoder, wanted, *_plan(files, index, wanted, cache_bytes), on_progress)
         elif on_progress:
             on_progress(len(wanted), len(wanted))
 
-        places, unreadable = [], {}
-        for name, key, place, content in zip(manifest.image_ids, keys, locations, content_hashes, strict=True):
-            reason = _NO_CONTENT.get(content) or index.unreadable.get(key)
-            if reason:
-                unreadable[name] = reason
-            places.append(_Place(index.slots.get(key, _NOT_STORED), None if reason else place))
-        return cls(manifest.image_ids, places, unreadable, files.pixels, how)
+        reasons = {**index.unreadable, **passing}
+        unreadable |= {name: reasons[key] for name, key in keys.items() if name not in unreadable and key in reasons}
+        slots = {name: NOT_STORED if name in unreadable else index.slots[key] for name, key in keys.items()}
+        unstored = {name: places[name] for name, slot in slots.items() if slot == NOT_STORED and name not in unreadable}
+        if not unstored:
+            release_arrays()
+        return cls(files, decoder, slots, unstored, unreadable)
 
     def __len__(self) -> int:
-        return len(self.image_ids)
+        return len(self._slots)
 
     @property
     def stored(self) -> bool:
-        """Whether all pictures are on disk; if not, the others are decoded at each `read`."""
-        return all(place.slot != _NOT_STORED or place.location is None for place in self._places.values())
+        """Whether every readable picture is on disk; those that are not are decoded by each `read`."""
+        return not self._locations
 
     def read(self, image_ids: Iterable[str]) -> np.ndarray:
         """Copies of pictures, in the order asked.
@@ -132,88 +156,102 @@ class PixelStore:
             uint8 `(m, size, size, 3)`, RGB, 0–255.
 
         Raises:
-            DataError: An id is not in the store.
+            DataError: An id is not in the store, or a file that is read each time has gone.
         """
+        names = list(image_ids)
         try:
-            places = [self._places[name] for name in image_ids]
+            slots = np.array([self._slots[name] for name in names], np.int64)
         except KeyError as error:
             raise DataError(
                 f"Picture {error.args[0]!r} is not among the {len(self)} decoded ones. Results of one data set cannot "
-                "be joined with another."
+                "be joined with another: run the earlier steps again on this one."
             ) from error
-        slots = np.array([place.slot for place in places], np.int64)
-        if len(slots) and (slots != _NOT_STORED).all():
-            return self._mapped()[slots]
-        pictures = np.zeros((len(places), self.size, self.size, 3), np.uint8)
-        kept = np.flatnonzero(slots != _NOT_STORED)
-        if len(kept):
-            pictures[kept] = self._mapped()[slots[kept]]
-        decoded = [(row, place.location) for row, place in enumerate(places) if place.decoded_on_the_fly]
-        if decoded:
-            with ThreadPoolExecutor(min(self._how.workers, len(decoded))) as pool:
-                for (row, _), (picture, _) in zip(
-                    decoded, pool.map(self._how.decode, [place for _, place in decoded]), strict=True
-                ):
+        stored = np.flatnonzero(slots != NOT_STORED)
+        if len(stored) == len(names) > 0:
+            return self._stored_pixels()[slots]
+        pictures = self._decoder.black(len(names))
+        if len(stored):
+            pictures[stored] = self._stored_pixels()[slots[stored]]
+        rows = [row for row, name in enumerate(names) if name in self._locations]
+        if rows:
+            with ThreadPoolExecutor(min(self._decoder.workers, len(rows))) as pool:
+                decoded = pool.map(self._decoder.decode, [self._locations[names[row]] for row in rows])
+                for row, (picture, reason) in zip(rows, decoded, strict=True):
+                    if reason:
+                        raise DataError(
+                            f"{self._locations[names[row]].file}: {reason}, though it was readable when the data set "
+                            "was checked. Put the file back, or run the step again without it."
+                        )
                     pictures[row] = picture
         return pictures
 
-    def _mapped(self) -> np.ndarray:
+    def _stored_pixels(self) -> np.ndarray:
         if self._pixels is None:
-            flat = np.memmap(self._file, np.uint8, "r")
-            n = len(flat) // (self.size * self.size * 3)
-            self._pixels = flat[: n * self.size * self.size * 3].reshape(n, self.size, self.size, 3)
+            self._pixels = self._files.map()
         return self._pixels
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pixels": None}  # other processes map the file themselves
+        return {**self.__dict__, "_pixels": None}  # another process maps the file itself
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a picture's pixels are: a slot of the store, else a file; neither for an unreadable one."""
-
-    slot: int
-    location: Location | None
-
-    @property
-    def decoded_on_the_fly(self) -> bool:
-        return self.slot == _NOT_STORED and self.location is not None
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
-class _How:
-    """How pictures are decoded."""
-
-    size: int
-    mode: ResizeMode
-    workers: int
-
-    def decode(self, location: Location | None) -> tuple[np.ndarray, str]:
-        """The picture and an empty reason, or black and the reason why it cannot be read."""
-        if location is not None:
-            try:
-                return resize(read_image(location), self.size, self.mode), ""
-            except UnreadableImageError as error:
-                return np.zeros((self.size, self.size, 3), np.uint8), unreadable_reason(error)
-        return np.zeros((self.size, self.size, 3), np.uint8), "missing"
+def _content_key(place: Location, content: str) -> str:
+    return content if place.array is None else f"{content}:{place.array}:{place.row}"
 
 
-@dataclass
-class _Index:
-    """What the store holds, by content key.
+def _plan(
+    files: PixelFiles, index: Index, wanted: Mapping[str, Location], cache_bytes: int | None
+) -> tuple[list[str], bool]:
+    """Which pictures are to be decoded now, and whether they are to be stored or only checked."""
+    new = [key for key in wanted if index.slots.get(key, NOT_STORED) < 0 and key not in index.unreadable]
+    room = files.free_bytes() // 2 if cache_bytes is None else cache_bytes - index.length * files.picture_bytes
+    if len(new) * files.picture_bytes <= room:
+        return new, True
+    return [key for key in new if key not in index.slots], False
 
-    Attributes:
-        slots: Number of each picture in the file of pixels, −1 = checked but not stored.
-        unreadable: Reason of each picture that cannot be decoded.
-        length: Stored pictures.
-    """
 
-    slots: dict[str, int] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    length: int = 0
+def _add(
+    writer: PixelWriter,
+    decoder: _Decoder,
+    wanted: Mapping[str, Location],
+    new: Sequence[str],
+    stored: bool,
+    on_progress: OnProgress | None,
+) -> dict[str, str]:
+    """Decode pictures in threads and commit them in order; returns the reasons that are not remembered, by key."""
+    first = writer.index.length
 
-    def add(self, keys: Sequence[str], reasons: dict[str, str], stored: bool) -> None:
-        for key in keys:
-            self.slots[key] = self.length if stored else _NOT_STORED
-            self.length += stored
-        self.unreadable.update(reasons)
+    def decode(start: int) -> list[str]:
+        part = new[start : start + _TASK_PICTURES]
+        pictures, reasons = decoder.black(len(part)), []
+        for row, key in enumerate(part):
+            pictures[row], reason = decoder.decode(wanted[key])
+            reasons.append(reason)
+        if stored:
+            writer.write(first + start, pictures)
+        return reasons
+
+    passing: dict[str, str] = {}
+    reasons: list[str] = []
+    pool = ThreadPoolExecutor(decoder.workers)
+    try:
+        for found in pool.map(decode, range(0, len(new), _TASK_PICTURES)):
+            reasons += found
+            if len(reasons) % CHUNK_PICTURES == 0 or len(reasons) == len(new):
+                begin = (len(reasons) - 1) // CHUNK_PICTURES * CHUNK_PICTURES
+                chunk = dict(zip(new[begin:], reasons[begin:], strict=False))
+                gone = {key: reason for key, reason in chunk.items() if reason.startswith(_PASSING_REASONS)}
+                passing |= gone
+                writer.commit(
+                    ["" if key in gone else key for key in chunk],
+                    {key: reason for key, reason in chunk.items() if reason and key not in gone},
+                    stored,
+                )
+            if on_progress:
+                on_progress(len(wanted) - len(new) + len(reasons), len(wanted))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return passing

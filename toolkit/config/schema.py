@@ -220,6 +220,12 @@ class Ensemble(Section):
 
     folds: int = Field(5, ge=2, le=20, description="Models, each trained on all but one fold.")
     vote: Literal["majority", "mean"] = Field("majority", description="majority (ties by mean probability) or mean.")
+    views: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="0: augment anew each epoch; else frozen layers see so many versions of a picture: faster.",
+    )
     tuned: Literal["auto", "never"] = Field("auto", description="auto: use what `tune` found, where it has run.")
 
 

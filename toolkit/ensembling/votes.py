@@ -25,7 +25,7 @@ def majority(probabilities: np.ndarray) -> np.ndarray:
     votes = np.zeros(members.shape[1:], np.float64)
     for member in members:
         votes[np.arange(len(member)), member.argmax(axis=1)] += 1
-    return ((votes + members.mean(axis=0)) / (len(members) + 1)).astype(np.float32)
+    return np.asarray((votes + members.mean(axis=0)) / (len(members) + 1), np.float32)
 
 
 def mean(probabilities: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def mean(probabilities: np.ndarray) -> np.ndarray:
     Returns:
         `(n, k)` float32, rows sum to 1.
     """
-    return _checked(probabilities).mean(axis=0).astype(np.float32)
+    return np.asarray(_checked(probabilities).mean(axis=0), np.float32)
 
 
 VOTES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"majority": majority, "mean": mean}

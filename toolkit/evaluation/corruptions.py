@@ -53,7 +53,7 @@ def _impulse_noise(image: np.ndarray, share: float, rng: np.random.Generator) ->
 
 def _shot_noise(image: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
     counts = rng.poisson(image / 255.0 * photons)
-    return np.clip(np.rint(counts * (255.0 / photons)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(counts * (255.0 / photons)), 0, 255), np.uint8)
 
 
 def _gaussian_blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -98,7 +98,8 @@ def add_head(
             name=f"head_dense_{number}",
         )(x)
         if batch_norm:
-            x = kl.BatchNormalization(name=f"head_bn_{number}")(x)
+            # Small data sets have few steps: with Keras's momentum 0.99 the averages would still be near their start.
+            x = kl.BatchNormalization(momentum=0.9, name=f"head_bn_{number}")(x)
         try:
             x = kl.Activation(activation, name=f"head_activation_{number}")(x)
         except ValueError as error:
@@ -129,7 +130,8 @@ def set_trainable(model: Any, unfreeze: Unfreeze) -> None:
     backbone = backbone_of(model)
     members = backbone.layers
     first = 0 if unfreeze == "all" else max(0, len(members) - unfreeze)
-    model.trainable = True
+    for layer in (model, *model.layers):
+        layer.trainable = True
     for position, member in enumerate(members):
         _set_layer(member, position >= first)
 
@@ -137,6 +139,7 @@ def set_trainable(model: Any, unfreeze: Unfreeze) -> None:
 def _set_layer(layer: Any, trained: bool) -> None:
     layer.trainable = trained
     for leaf in _leaves(layer):
+        leaf.trainable = trained  # a layer that holds others passes it on only when its own setting changes
         # Keras keeps dropout and stochastic depth of frozen layers active in training.
         for attribute in ("rate", "drop_path_rate"):
             if isinstance(getattr(leaf, attribute, None), float):

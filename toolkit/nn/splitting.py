@@ -42,22 +42,25 @@ def split_at(backbone: Any, unfreeze: Unfreeze, pooling: Pooling = "avg") -> Cut
     """
     copy = keras.models.clone_model(backbone)
     copy.set_weights(backbone.get_weights())
-    copy.trainable = False
     names = tuple(layer.name for layer in copy.layers)
     if unfreeze == 0:
         return Cut(keras.Model(copy.inputs[0], pool(copy.output, pooling)), None, pooling, names)
     # The input layer itself stays in front: there must be something to feed.
     position = 1 if unfreeze == "all" else max(1, len(copy.layers) - unfreeze)
-    crossing = _crossing(copy, position)
+    crossing = _crossing(copy, copy.layers[position])
     single = crossing[0] if len(crossing) == 1 else crossing
     prefix = keras.Model(copy.inputs[0], single)
     return Cut(prefix, keras.Model(single, copy.output), pooling, names)
 
 
-def _crossing(model: Any, position: int) -> list[Any]:
-    """Symbolic tensors made by `model.layers[:position]` that later layers, or the model's output, need."""
-    made = {id(tensor) for layer in model.layers[:position] for tensor in keras.tree.flatten(layer.output)}
-    needed = [tensor for layer in model.layers[position:] for tensor in keras.tree.flatten(layer.input)]
+def _crossing(model: Any, first: Any) -> list[Any]:
+    """Symbolic tensors made before the layer `first` that it or later operations need."""
+    # Operations, not layers: a plain addition is no layer. Their nodes, not their `input` and `output`: for a layer
+    # that is itself a model those are its inner tensors.
+    nodes = [operation._inbound_nodes[0] for operation in model.operations]
+    position = next(number for number, operation in enumerate(model.operations) if operation is first)
+    made = {id(tensor) for node in nodes[:position] for tensor in node.output_tensors}
+    needed = [tensor for node in nodes[position:] for tensor in node.input_tensors]
     return list({id(tensor): tensor for tensor in needed if id(tensor) in made}.values())
 
 
@@ -95,7 +98,8 @@ def build_trial_model(
     if cut.suffix is not None:
         suffix = keras.models.clone_model(cut.suffix)
         suffix.set_weights(cut.suffix.get_weights())
-        suffix.trainable = True
+        for member in suffix.layers:
+            member.trainable = True
         features = pool(suffix(fed), cut.pooling)
     outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed)
     return keras.Model(fed, outputs, name="trial")

@@ -23,9 +23,9 @@ SETTINGS = {
     "data": {"source": "contest/train.csv", "format": "csv", "image_size": SIZE, "holdout": 0.2},
     # Digits are no mirror images of themselves.
     "augment": {"policy": {"horizontal_flip": False}},
-    "train": {"epochs": 6},
-    "tune": {"trials": 12},
-    "ensemble": {"folds": 3},
+    "train": {"epochs": 20},
+    "tune": {"trials": 12, "trial_epochs": 12},
+    "ensemble": {"folds": 3, "views": 6},
 }
 HEADER = """The demo contest: scikit-learn's digits, made messy.
 Command: toolkit run -c {name}"""

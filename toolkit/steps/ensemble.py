@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from toolkit.manifest import Manifest
 from toolkit.metrics import score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
+from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
+from toolkit.steps.networks import start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
 from toolkit.steps.project import Project
@@ -118,17 +121,23 @@ def _train_folds(
     begin = time.monotonic()
     folds = make_folds(data.image_ids.tolist(), data.labels, data.groups, config.ensemble.folds, config.seed)
     read = project.pixels(project.manifest, project.hashes).read
+    missing = [index for index in range(config.ensemble.folds) if not (run.path / f"fold{index}" / "DONE").exists()]
+    start(config)
+    activations = None
+    if missing and config.ensemble.views and config.model.unfreeze != "all":
+        activations = Activations(project, config, run.path / "activations")
     records: list[FoldRecord] = []
     parts: list[Predictions] = []
     for index in range(config.ensemble.folds):
         folder = run.path / f"fold{index}"
-        if not (folder / "DONE").exists():
+        if index in missing:
             left = None if minutes is None else 60 * minutes - (time.monotonic() - begin)
             share = None if left is None else max(0.0, left) / (config.ensemble.folds - index)
-            train_fold(project.console, config, data, folds.split(index), folder, read, index, share)
+            train_fold(project.console, config, data, folds.split(index), folder, read, activations, index, share)
         records.append(FoldRecord(**read_json(folder / "DONE")))
         parts.append(Predictions.load(folder / "oof.npz"))
         run.log_metrics(fold=index, accuracy=records[-1].accuracy, epochs=records[-1].epochs)
+    shutil.rmtree(run.path / "activations", ignore_errors=True)
     out_of_fold = Predictions.build(
         np.concatenate([part.image_id for part in parts]),
         np.concatenate([part.probabilities for part in parts]),

@@ -6,7 +6,9 @@ import csv
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +18,8 @@ from toolkit.config import Config
 from toolkit.console import Console
 from toolkit.manifest import Manifest
 from toolkit.predictions import Predictions
-from toolkit.steps.networks import augmentation, new_model, start, training_settings
+from toolkit.steps.activations import Activations
+from toolkit.steps.networks import augmentation, head_settings, new_model, training_settings
 
 Read = Callable[[Sequence[str]], np.ndarray]
 
@@ -48,6 +51,7 @@ def train_fold(
     ids: tuple[Sequence[str], Sequence[str]],
     folder: Path,
     read: Read,
+    activations: Activations | None,
     index: int,
     seconds: float | None,
 ) -> None:
@@ -60,45 +64,35 @@ def train_fold(
         ids: Image ids to train on, and those of the fold.
         folder: `fold<i>`; an interrupted training in it is taken up.
         read: Image ids → uint8 `(n, h, w, 3)`.
+        activations: Caches of the frozen layers, shared by the folds; None: pictures are augmented anew each epoch.
         index: Number of the fold.
         seconds: Stop after the epoch in which so much time has passed; None: never.
     """
-    start(config)
-    from toolkit.nn.feeding import Feeder
     from toolkit.nn.prediction import predict
     from toolkit.nn.runtime import release
     from toolkit.nn.saving import save_model
-    from toolkit.nn.training import Validation, train
+    from toolkit.nn.training import train
 
     begin = time.monotonic()
     training, fold = data.select(ids[0]), data.select(ids[1])
     # A seed of its own for each fold, so that the members differ by more than their pictures.
     seed = config.seed * 1009 + index
     model = new_model(config, len(data.classes), seed)
-    feeder = Feeder.of_images(
-        read,
-        training.image_ids.tolist(),
-        training.labels,
-        n_classes=len(data.classes),
-        batch_size=config.train.batch_size,
-        seed=seed,
-        augment=augmentation(config),
-        workers=config.train.workers,
-    )
-    validation = Validation(read, fold.image_ids.tolist(), fold.labels)
+    plan = _cached(config, data, activations, seed) if activations else _direct(config, model, read, data)
     folder.mkdir(parents=True, exist_ok=True)
     title = f"Fold {index + 1} of {config.ensemble.folds}"
     with console.progress(f"{title}: training steps") as on_progress:
         history = train(
-            model,
-            feeder,
-            validation,
+            plan.network,
+            plan.feed(training, seed),
+            plan.judge(fold),
             epochs=config.train.epochs,
             checkpoint_dir=folder / "checkpoint",
             should_stop=None if seconds is None else lambda record: time.monotonic() - begin > seconds,
             on_progress=on_progress,
             **training_settings(config, training.class_counts()),
         )
+    plan.move_weights(model)
     history.save(folder / "history.csv")
     save_model(model, folder / "model.keras")
     with console.progress(f"{title}: out-of-fold predictions") as on_progress:
@@ -114,6 +108,70 @@ def train_fold(
     write_json(folder / "DONE", record.model_dump())
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     release()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a fold is trained.
+
+    Attributes:
+        network: What is trained: the whole model, or what lies behind the cut.
+        feed: Training pictures and seed → batches.
+        judge: Pictures of the fold → validation.
+        move_weights: Puts what was learnt into the whole model.
+    """
+
+    network: Any
+    feed: Callable[[Manifest, int], Any]
+    judge: Callable[[Manifest], Any]
+    move_weights: Callable[[Any], None]
+
+
+def _direct(config: Config, model: Any, read: Read, data: Manifest) -> _Plan:
+    from toolkit.nn.feeding import Feeder
+    from toolkit.nn.training import Validation
+
+    def feed(pictures: Manifest, seed: int) -> Any:
+        return Feeder.of_images(
+            read,
+            pictures.image_ids.tolist(),
+            pictures.labels,
+            n_classes=len(data.classes),
+            batch_size=config.train.batch_size,
+            seed=seed,
+            augment=augmentation(config),
+            workers=config.train.workers,
+        )
+
+    return _Plan(model, feed, lambda fold: Validation(read, fold.image_ids.tolist(), fold.labels), lambda whole: None)
+
+
+def _cached(config: Config, data: Manifest, activations: Activations, seed: int) -> _Plan:
+    from toolkit.nn.feeding import Feeder
+    from toolkit.nn.splitting import build_trial_model, copy_trial_weights
+    from toolkit.nn.training import Validation
+
+    ids = data.image_ids.tolist()
+    augmented, plain = activations.augmented(ids, config.ensemble.views), activations.plain(ids)
+    network = build_trial_model(activations.cut, len(data.classes), seed=seed, **head_settings(config))
+
+    def feed(pictures: Manifest, seed: int) -> Any:
+        return Feeder(
+            augmented.load,
+            pictures.image_ids.tolist(),
+            pictures.labels,
+            len(data.classes),
+            config.train.batch_size,
+            seed,
+            config.train.workers,
+        )
+
+    return _Plan(
+        network,
+        feed,
+        lambda fold: Validation(plain.read, fold.image_ids.tolist(), fold.labels),
+        lambda whole: copy_trial_weights(network, activations.cut, whole),
+    )
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

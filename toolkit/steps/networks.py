@@ -20,7 +20,7 @@ def start(config: Config) -> None:
 
 
 def head_settings(config: Config) -> dict[str, Any]:
-    """The head as keyword arguments of the model builders."""
+    """The head, without pooling, as keyword arguments of the model builders."""
     head = config.model.head
     return {
         "layers": head.layers,
@@ -28,7 +28,6 @@ def head_settings(config: Config) -> dict[str, Any]:
         "dropout": head.dropout,
         "activation": head.activation,
         "batch_norm": head.batch_norm,
-        "pooling": config.model.pooling,
     }
 
 
@@ -47,6 +46,7 @@ def new_model(config: Config, n_classes: int, seed: int) -> Any:
         config.data.image_size,
         n_classes,
         weights=config.model.weights,
+        pooling=config.model.pooling,
         unfreeze=config.model.unfreeze,
         seed=seed,
         **head_settings(config),

@@ -38,6 +38,8 @@ class Project:
     def __init__(self, config: ConfigLike, console: Console | None = None, assignments: Sequence[str] = ()) -> None:
         self.config = load_config(config, assignments)
         self.console = console or Console()
+        self._stores: dict[tuple[int, int, str], PixelStore] = {}
+        self._manifests: list[Manifest] = []
 
     @property
     def folder(self) -> Path:
@@ -98,8 +100,11 @@ class Project:
         from toolkit.pixelstore import PixelStore
 
         data = self.config.data
+        known = (id(manifest), data.image_size, data.resize)
+        if known in self._stores:
+            return self._stores[known]
         with self.console.progress("Decoding pictures") as on_progress:
-            return PixelStore.build(
+            store = PixelStore.build(
                 self.folder / ".cache" / "pixels",
                 manifest,
                 self.content_hashes(manifest) if hashes is None else hashes,
@@ -108,6 +113,9 @@ class Project:
                 on_progress=on_progress,
                 cache_bytes=None if data.cache_gb is None else int(data.cache_gb * 1e9),
             )
+        self._stores[known] = store
+        self._manifests.append(manifest)  # keeps its id from being given to another
+        return store
 
     @property
     def config_name(self) -> str:

@@ -42,6 +42,7 @@ class TuneResult(StepResult):
         best: Its best value; it flatters itself, being the best of many.
         best_params: Settings that reached it, by dotted path.
         figures: Further numbers of the best trial.
+        minutes: Time after which `tune.minutes` ended the search, None where all trials were made.
     """
 
     trials: int
@@ -51,6 +52,7 @@ class TuneResult(StepResult):
     best: float
     best_params: dict[str, Any]
     figures: dict[str, float]
+    minutes: float | None = None
 
     def tables(self) -> list[TextTable]:
         """The best settings."""

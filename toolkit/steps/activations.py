@@ -1,0 +1,97 @@
+"""Activations of the frozen part of a network, made on demand and shared by trials or folds.
+
+The frozen part of the network sees each picture a few times (its augmented views) instead of once an epoch of every
+training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.artifacts import make_key
+from toolkit.config import Config
+from toolkit.evaluation.corruptions import corrupt
+from toolkit.steps.networks import Augment, augmentation
+from toolkit.steps.project import Project
+
+Read = Callable[[Sequence[str]], np.ndarray]
+
+
+class Activations:
+    """Caches at one cut of the network.
+
+    Args:
+        project: The contest.
+        config: Settings of backbone, unfrozen layers, pixels and augmentation.
+        folder: Where caches are kept.
+
+    Attributes:
+        cut: The network's two parts.
+    """
+
+    def __init__(self, project: Project, config: Config, folder: Path) -> None:
+        from toolkit.nn.backbones import build_backbone
+        from toolkit.nn.splitting import split_at
+
+        self._project = project
+        self._config = config
+        self._folder = folder / cut_key(config)
+        same_pixels = config.data == project.config.data
+        source = project if same_pixels else Project(config, project.console)
+        self._read: Read = source.pixels(project.manifest, project.hashes).read
+        backbone = build_backbone(config.model.backbone, config.data.image_size, config.model.weights)
+        self.cut: Any = split_at(backbone, config.model.unfreeze, config.model.pooling)
+
+    @property
+    def words(self) -> str:
+        """What is frozen, for progress bars."""
+        unfrozen = self._config.model.unfreeze
+        return f"{unfrozen} layers unfrozen" if unfrozen else "frozen backbone"
+
+    def augmented(self, image_ids: Sequence[str], views: int) -> Any:
+        """Augmented views of training pictures; one plain view without augmentation."""
+        augment = augmentation(self._config)
+        title = f"Activations, {self.words}"
+        return self._cache("augmented", image_ids, title, augment, views if augment else 1)
+
+    def plain(self, image_ids: Sequence[str]) -> Any:
+        """Pictures as they are."""
+        return self._cache("plain", image_ids, f"Clean pictures, {self.words}", None, 1)
+
+    def corrupted(self, image_ids: Sequence[str], name: str, severity: int) -> Any:
+        """Pictures under a corruption."""
+        seed = self._config.seed
+
+        def change(images: np.ndarray, names: Sequence[str], view: int) -> np.ndarray:
+            return corrupt(images, names, name, severity, seed)
+
+        return self._cache(f"{name}-{severity}", image_ids, f"{name}, {self.words}", change, 1)
+
+    def _cache(self, name: str, image_ids: Sequence[str], title: str, augment: Augment | None, views: int) -> Any:
+        from toolkit.nn.caching import cache_activations
+
+        with self._project.console.progress(title) as on_progress:
+            return cache_activations(
+                self.cut.prefix,
+                self._read,
+                list(image_ids),
+                augment=augment,
+                views=views,
+                seed=self._config.seed,
+                folder=self._folder / name,
+                workers=self._config.train.workers,
+                on_progress=on_progress,
+            )
+
+
+def cut_key(config: Config) -> str:
+    """What activations depend on, apart from the pictures."""
+    model = config.model
+    pixels = [config.data.image_size, config.data.resize]
+    return make_key(
+        model.backbone, model.weights, model.unfreeze, model.pooling, pixels, config.augment.model_dump(mode="json")
+    )
