@@ -27,7 +27,6 @@ _MAGIC = (
     (_PNG_MAGIC, "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000"),
@@ -51,7 +50,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 with suppress(AttributeError, OSError):
     # libtiff writes to the error stream by itself, unless it is told that nobody handles its errors.
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # type: ignore[attr-defined]
 
 
 def decode_image(content: bytes) -> np.ndarray:
@@ -84,10 +83,16 @@ def decode_image(content: bytes) -> np.ndarray:
         return _decode(content, kind) if plain is None else _decode_plain_jpeg(content, *plain)
     except UnreadableImageError:
         raise
+    except MemoryError as error:
+        raise UnreadableImageError("cannot be opened: not enough memory") from error
     except Exception as error:  # damaged files make Pillow's readers fail in every way there is
-        text = str(error).lower()
-        cut = "truncated" in text or "not enough" in text or "eof" in text
-        raise UnreadableImageError("truncated" if cut else "damaged") from error
+        raise UnreadableImageError("truncated" if _is_cut(content, kind, error) else "damaged") from error
+
+
+def _is_cut(content: bytes, kind: str, error: Exception) -> bool:
+    text = str(error).lower()
+    ended = isinstance(error, (EOFError, IndexError, struct.error)) or (kind == "JPEG" and b"\xff\xd9" not in content)
+    return ended or "truncated" in text or "not enough" in text or "eof" in text
 
 
 def sniff(content: bytes) -> str:
@@ -95,6 +100,8 @@ def sniff(content: bytes) -> str:
     for magic, kind in _MAGIC:
         if content.startswith(magic):
             return kind
+    if content[:2] == b"BM" and content[15:18] == b"\0\0\0":  # two letters alone begin many a text
+        return "BMP"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     if content[4:12] in (b"ftypavif", b"ftypavis", b"ftypmif1"):
@@ -124,7 +131,7 @@ def _check_png(content: bytes) -> None:
 def _plain_jpeg(content: bytes) -> tuple[str, int, int] | None:
     """Pillow's mode, width and height of a grey or three-channel JPEG without EXIF data; None for all others."""
     position = 2
-    while content[position : position + 1] == b"\xff":
+    while position + 10 <= len(content) and content[position] == 0xFF:
         marker = content[position + 1]
         if 0xC0 <= marker <= 0xC2:
             bits, height, width, channels = struct.unpack_from(">BHHB", content, position + 4)
@@ -152,7 +159,7 @@ def _decode(content: bytes, kind: str) -> np.ndarray:
     if kind not in Image.OPEN:
         Image.init()
     if kind not in Image.OPEN:
-        raise UnreadableImageError(f"{kind} needs a newer Pillow")
+        raise UnreadableImageError(f"cannot be opened: {kind} needs a newer Pillow")
     # Not Image.open: it warns of large pictures through a global limit and hides their size.
     with Image.OPEN[kind][0](io.BytesIO(content), "") as image:
         _check_size(*image.size)
@@ -177,14 +184,14 @@ def _turn(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        picture = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    elif image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         if image.mode == "I":
             values = values.clip(0, 65535).astype(np.uint16)
         return three_channels(to_uint8(values, float_scale(values)))
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        picture = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     if image.mode != "RGB":
         try:
             image = image.convert("RGB")

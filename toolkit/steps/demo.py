@@ -24,7 +24,18 @@ SETTINGS = {
     # Digits are no mirror images of themselves.
     "augment": {"policy": {"horizontal_flip": False}},
     "train": {"epochs": 20},
-    "tune": {"trials": 12, "trial_epochs": 12},
+    "model": {"unfreeze": 15},
+    "tune": {
+        "trials": 8,
+        "trial_epochs": 12,
+        "space": {
+            "model.head.layers": {"int": [1, 2]},
+            "model.head.units.0": {"choice": [128, 256, 512]},
+            "model.head.units.1": {"choice": [64, 128, 256]},
+            "model.head.dropout": {"float": [0.1, 0.5]},
+            "train.learning_rate": {"float": [1e-3, 1e-2], "log": True},
+        },
+    },
     "ensemble": {"folds": 3, "views": 6},
 }
 HEADER = """The demo contest: scikit-learn's digits, made messy.

@@ -63,6 +63,8 @@ def test_freezing_again_undoes_unfreezing():
     model = lite(unfreeze="all")
     set_trainable(model, 2)
     assert sum(layer.trainable for layer in backbone_of(model).layers) == 2
+    set_trainable(model, "all")
+    assert len(model.trainable_variables) == len(lite(unfreeze="all").trainable_variables)
 
 
 def test_frozen_stochastic_depth_is_off_and_comes_back():

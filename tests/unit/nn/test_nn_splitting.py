@@ -58,8 +58,10 @@ def test_trials_of_one_cut_start_equal_and_do_not_share_weights(body):
     assert not {id(v) for v in one.variables} & {id(v) for v in other.variables}
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("float16", 1e-2)])
-@pytest.mark.parametrize("unfreeze", [0, 15])
+# Normalising over 8 pictures magnifies rounding: float16 is near where nothing of the backbone is trained.
+@pytest.mark.parametrize(
+    ("unfreeze", "dtype", "tolerance"), [(0, "float32", 1e-3), (15, "float32", 1e-3), (0, "float16", 1e-2)]
+)
 def test_a_cached_trial_trains_as_the_whole_network_does(make_pictures, unfreeze, dtype, tolerance):
     pictures, judges = make_pictures(24, 64), make_pictures(12, 64, seed=1)
     settings = {"epochs": 3, "optimizer": "sgd", "learning_rate": 0.01, "class_weight": np.float32([1, 2, 3])}
@@ -91,8 +93,11 @@ def test_a_cached_trial_trains_as_the_whole_network_does(make_pictures, unfreeze
 
 def test_networks_with_unnamed_layers_can_be_cut_and_filled(make_pictures):
     pictures = make_pictures(3, 75)
-    cut = split_at(build_backbone("inception_v3", 75, "none"), 30)
+    stock = build_backbone("inception_v3", 75, "none")
+    stock.trainable = False  # trials train what lies behind the cut, whatever the backbone was set to
+    cut = split_at(stock, 30)
     trial = build_trial_model(cut, 3, **HEAD)
+    assert len(trial.trainable_variables) > len(build_trial_model(split_at(stock, 0), 3, **HEAD).trainable_variables)
     whole = build_model("inception_v3", 75, 3, weights="none", **HEAD)
     for layer, other in zip(whole.layers[1].layers, cut.layer_names, strict=True):
         if layer.weights and other in {member.name for member in cut.prefix.layers}:

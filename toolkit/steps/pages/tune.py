@@ -69,7 +69,7 @@ def _history(trials: list[TrialRecord], course: list[float], metric: str) -> Lin
 def _trials(result: StudyResult, metric: str) -> Table:
     names = sorted({name for trial in result.trials for name in trial.params})
     figures = sorted({name for trial in result.trials for name in trial.figures})
-    columns = ["trial", Column(metric, digits=4), *names, *(Column(name, digits=4) for name in figures),
+    columns: list[Column | str] = ["trial", Column(metric, digits=4), *names, *(Column(name, digits=4) for name in figures),
                Column("time", style="seconds"), "state"]  # fmt: skip
     rows = [
         Row(
