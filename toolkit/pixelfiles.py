@@ -88,7 +88,7 @@ class PixelFiles:
         try:
             text = self.index.read_bytes()
             pictures = self.pixels.stat().st_size // self.picture_bytes
-        except OSError:
+        except FileNotFoundError:
             return index
         for line in text.split(b"\n")[:-1]:  # what follows the last line break is an unfinished line
             try:

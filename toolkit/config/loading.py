@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import typing
@@ -44,7 +45,7 @@ def load_config(source: Config | Mapping[str, Any] | str | Path, assignments: It
         values = source.model_dump(by_alias=True, exclude_unset=True)
         file = source.file
     elif isinstance(source, Mapping):
-        values = dict(source)
+        values = copy.deepcopy(dict(source))  # assignments must not reach into the caller's mapping
     else:
         file = Path(source).absolute()
         values = _read_yaml(file)

@@ -130,3 +130,9 @@ def test_a_written_config_reads_back_to_the_same_values(source, classes, rate, u
         "model": {"unfreeze": unfreeze},
     }
     assert load_config(yaml.safe_load(commented_yaml(values, "h"))) == load_config(values)
+
+
+def test_assignments_leave_the_callers_mapping_alone():
+    mapping = {"data": {"source": "a.csv"}, "train": {"epochs": 3}}
+    load_config(mapping, ["train.epochs=5"])
+    assert mapping == {"data": {"source": "a.csv"}, "train": {"epochs": 3}}

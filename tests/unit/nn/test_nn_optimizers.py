@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_cosine_rises_linearly_then_falls_to_zero():
     np.testing.assert_allclose(rates[:10], np.linspace(0.2, 2.0, 10))
     assert rates[10] == 2.0
     assert rates[60] == pytest.approx(1.0)
-    assert all(later < earlier for earlier, later in zip(rates[10:], rates[11:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(rates[10:]))
     assert rates[-1] < 0.001
 
 

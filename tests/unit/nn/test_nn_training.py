@@ -124,21 +124,21 @@ def test_unknown_monitors_are_refused(small_model, data):
         train(small_model(), *data, epochs=1, monitor="val_f1")
 
 
-class InterruptedError_(Exception):
+class StoppedError(Exception):
     pass
 
 
 def stop_after(epoch):
     def on_epoch(record):
         if record.epoch == epoch:
-            raise InterruptedError_
+            raise StoppedError
 
     return on_epoch
 
 
 def test_an_interrupted_training_goes_on_where_it_was(small_model, data, tmp_path):
     settings = {"epochs": 5, "optimizer": "adam", "learning_rate": 0.05, "checkpoint_dir": tmp_path / "state"}
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(StoppedError):
         train(small_model(dropout=0.5), *data, **settings, on_epoch=stop_after(2))
     done = []
     resumed = small_model(seed=9, dropout=0.5)  # its own start must not matter
@@ -164,7 +164,7 @@ def test_a_finished_training_is_not_repeated(small_model, data, tmp_path):
 
 
 def test_the_state_of_other_settings_is_not_taken_up(small_model, data, tmp_path):
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(StoppedError):
         train(small_model(), *data, epochs=4, checkpoint_dir=tmp_path / "state", on_epoch=stop_after(2))
     history = train(small_model(), *data, epochs=3, checkpoint_dir=tmp_path / "state")
     assert [record.epoch for record in history.records] == [1, 2, 3]
@@ -172,14 +172,14 @@ def test_the_state_of_other_settings_is_not_taken_up(small_model, data, tmp_path
 
 def test_a_damaged_state_means_starting_anew(small_model, data, tmp_path):
     folder = tmp_path / "state"
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(StoppedError):
         train(small_model(), *data, epochs=3, checkpoint_dir=folder, on_epoch=stop_after(2))
     next(folder.glob("state-*.npz")).write_bytes(b"rubbish")
     assert len(train(small_model(), *data, epochs=3, checkpoint_dir=folder).records) == 3
 
 
 def test_only_the_newest_state_is_kept(small_model, data, tmp_path):
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(StoppedError):
         train(small_model(), *data, epochs=4, checkpoint_dir=tmp_path, on_epoch=stop_after(3))
     assert len(list(tmp_path.glob("state-*"))) == len(list(tmp_path.glob("best-*"))) == 1
 

@@ -35,7 +35,8 @@ def test_backbone_and_classifier_share_the_feature_map():
 def test_weights_of_another_variant_are_refused_by_layer_name():
     with pytest.raises(WeightsError, match=r"efficientnet_lite0.*_blocks\.2"):
         assign_torch_weights(
-            efficientnet_lite(0, 32), {"_conv_stem.weight": np.zeros((32, 3, 3, 3)), **_norm("_bn0", 32), **_first_two()}
+            efficientnet_lite(0, 32),
+            {"_conv_stem.weight": np.zeros((32, 3, 3, 3)), **_norm("_bn0", 32), **_first_two()},
         )
 
 

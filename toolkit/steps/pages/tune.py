@@ -69,8 +69,8 @@ def _history(trials: list[TrialRecord], course: list[float], metric: str) -> Lin
 def _trials(result: StudyResult, metric: str) -> Table:
     names = sorted({name for trial in result.trials for name in trial.params})
     figures = sorted({name for trial in result.trials for name in trial.figures})
-    columns: list[Column | str] = ["trial", Column(metric, digits=4), *names, *(Column(name, digits=4) for name in figures),
-               Column("time", style="seconds"), "state"]  # fmt: skip
+    columns: list[Column | str] = ["trial", Column(metric, digits=4), *names]
+    columns += [*(Column(name, digits=4) for name in figures), Column("time", style="seconds"), "state"]
     rows = [
         Row(
             [
