@@ -21,8 +21,9 @@ _MAX_SCALE = 0.12  # change of size, and turn in radians
 _GATE = 0.35  # coarse correlation below which refinement is not worth its time
 _MIN_CONTRAST = 1.0  # grey levels; flatter pictures have nothing to recognise them by
 _TRIMMED = 0.1
-_SEARCH_CHUNK, _REFINE_CHUNK = 4096, 512
-_STEPS = ((COARSE, 3), (FINE, 2))
+_SEARCH_CHUNK, _REFINE_CHUNK = 4096, 256
+_FINE_GATE = 0.75  # coarse correlation after refinement below which the fine thumbnails are not looked at
+_COARSE_STEPS, _FINE_STEPS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,6 @@ class Thumbnails:
 
     coarse: np.ndarray
     fine: np.ndarray
-
-    def at(self, side: int) -> np.ndarray:
-        """The thumbnails of that side."""
-        return self.coarse if side == COARSE else self.fine
-
 
 def make_thumbnails(images: np.ndarray) -> Thumbnails:
     """Shrink uint8 RGB pictures `(m, h, w, 3)`."""
@@ -78,7 +74,7 @@ def measure_pairs(
         shifts, coarse = _search_shifts(thumbnails.coarse, a, b, weights)
         near = np.flatnonzero(coarse >= _GATE)
         for part in np.array_split(near, max(1, -(-len(near) // _REFINE_CHUNK))):
-            coarse[part] = np.maximum(coarse[part], _refine(thumbnails, a[part], b[part], shifts[part]))
+            coarse[part] = _refine(thumbnails, a[part], b[part], shifts[part])
         scores[start : start + len(a)] = coarse
         if on_progress:
             on_progress(start + len(a), len(first))
@@ -160,12 +156,20 @@ def _refine(thumbnails: Thumbnails, first: np.ndarray, second: np.ndarray, shift
     """Trimmed correlation `(p,)` after refining shift, zoom and turn."""
     pose = np.zeros((len(first), 4), np.float32)  # shift y, shift x (of the side), zoom, turn
     pose[:, :2] = -shifts / COARSE
-    for side, steps in _STEPS:
-        ours = thumbnails.at(side)[first].astype(np.float32)
-        theirs = thumbnails.at(side)[second].astype(np.float32)
-        for _ in range(steps):
-            pose = _gauss_newton(ours, theirs, pose)
-    return _trimmed_correlation(ours, theirs, pose)
+    scores, pose = _climb(thumbnails.coarse, first, second, pose, _COARSE_STEPS)
+    near = np.flatnonzero(scores >= _FINE_GATE)
+    if len(near):
+        scores[near], _ = _climb(thumbnails.fine, first[near], second[near], pose[near], _FINE_STEPS)
+    return scores
+
+
+def _climb(
+    pictures: np.ndarray, first: np.ndarray, second: np.ndarray, pose: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    ours, theirs = pictures[first].astype(np.float32), pictures[second].astype(np.float32)
+    for _ in range(steps):
+        pose = _gauss_newton(ours, theirs, pose)
+    return _trimmed_correlation(ours, theirs, pose), pose
 
 
 def _warp(pictures: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from toolkit.predictions import Predictions
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
 from toolkit.steps.members import Members, Read
-from toolkit.steps.networks import augmentation_families
+from toolkit.steps.networks import augmentation_families, start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.evaluate import evaluate_sections
 from toolkit.steps.project import Project
@@ -91,6 +91,7 @@ def _evaluate(
     project: Project, ensemble: Ensemble, run: RunDir, extra: Manifest | None, extra_hashes: Sequence[str] | None
 ) -> dict[str, Any]:
     config = ensemble.config
+    start(config)
     tests = config.evaluate
     holdout = ensemble.split.smaller
     members = Members(ensemble.models, config.ensemble.vote, project.console)

@@ -29,7 +29,7 @@ def write_runs_index(folder: Path, config: str) -> Path:
         if not found:
             runs.append(RunSummary(step, command=f"toolkit {step} -c {config}"))
     page = folder / "index.html"
-    write_index(page, runs, name=folder.name, next_command=f"toolkit run -c {config}")
+    write_index(page, runs, name=folder.name, next_command=f"toolkit predict -c {config} --data NEW -o predictions.npz")
     return page
 
 

@@ -78,7 +78,11 @@ def evaluate_sections(
                 Note(f"The estimate is provisional: {estimate.method}.", "warn"),
             ],
         ),
-        Section("Scores", "Intervals hold 95 %.", [_scores(clean, corrupted, overlapping, extra)]),
+        Section(
+            "Scores",
+            "Intervals hold 95 %. Macro averages weigh every class equally, weighted ones by its pictures.",
+            [_scores(clean, corrupted, overlapping, extra, average) for average in ("macro", "weighted")],
+        ),
         Section("By class", "", [class_table(clean, classes), _confusion("Clean pictures", clean, classes)]),
     ]  # fmt: skip
     if corrupted:
@@ -104,14 +108,13 @@ def _interval(
     return Interval(marks, chance=1 / classes)
 
 
-def _scores(clean: Scores, corrupted: Mapping[str, Scores], overlapping: Sequence[str], extra: Scores | None) -> Table:
+def _scores(
+    clean: Scores, corrupted: Mapping[str, Scores], overlapping: Sequence[str], extra: Scores | None, average: str
+) -> Table:
     columns: list[Column | str] = [
         "local test",
         Column("accuracy", style="percent", digits=1),
-        Column("macro precision", digits=3),
-        Column("macro recall", digits=3),
-        Column("macro F1", digits=3),
-        Column("weighted F1", digits=3),
+        *(Column(f"{average} {name}", digits=3) for name in ("precision", "recall", "F1")),
         Column("log loss", digits=3),
         "",
     ]
@@ -120,16 +123,13 @@ def _scores(clean: Scores, corrupted: Mapping[str, Scores], overlapping: Sequenc
         [
             name,
             measure(scores.accuracy),
-            measure(scores.macro_precision),
-            measure(scores.macro_recall),
-            measure(scores.macro_f1),
-            measure(scores.weighted_f1),
+            *(measure(getattr(scores, f"{average}_{value}")) for value in ("precision", "recall", "f1")),
             scores.log_loss.value if scores.log_loss else None,
-            Badge("overlaps the training augmentation: flatters", "warn") if name in overlapping else "",
+            Badge("overlaps training", "warn") if name in overlapping else "",
         ]
         for name, scores in named.items()
     ]
-    return Table(columns, rows)
+    return Table(columns, rows, f"{average.capitalize()} averages")
 
 
 def _confusion(caption: str, scores: Scores, classes: Sequence[str]) -> Heatmap:
