@@ -197,8 +197,8 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
             image = image.convert("RGB")
         except ValueError as error:
             raise UnreadableImageError(f"colour mode {image.mode} is not supported") from error
-    # As np.array(image) but, for small pictures, in a tenth of the time.
-    return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, 3).copy()
+    # As np.array(image) but, for small pictures, in a tenth of the time and without handing the interpreter over.
+    return np.frombuffer(bytearray(image.tobytes()), np.uint8).reshape(image.height, image.width, 3)
 
 
 def float_scale(values: np.ndarray) -> float:

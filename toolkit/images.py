@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import zipfile
 import zlib
@@ -18,7 +19,7 @@ from toolkit.manifest import Location
 
 ResizeMode = Literal["squash", "pad", "crop"]
 
-_HEADER_BYTES = 32
+_FIRST_BYTES = 65536
 _ARRAYS_KEPT = 4
 
 
@@ -52,12 +53,19 @@ def unreadable_reason(error: UnreadableImageError) -> str:
 
 
 def _read_file(file: Path) -> bytes:
+    # Plain system calls: for small pictures, each spared one lets threads work side by side.
     try:
-        with file.open("rb", buffering=0) as stream:
-            head = stream.read(_HEADER_BYTES)
-            if head:
-                sniff(head)  # a huge file that is no image is not read
-            return head + stream.readall()
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(handle, _FIRST_BYTES)
+            more = os.read(handle, _FIRST_BYTES)  # network disks may return less than there is
+            if more:
+                sniff(content)  # a huge file that is no image is not read
+                with open(handle, "rb", closefd=False) as stream:
+                    content += more + stream.read()
+            return content
+        finally:
+            os.close(handle)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableImageError("missing") from error
     except OSError as error:

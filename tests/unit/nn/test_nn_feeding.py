@@ -3,7 +3,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import DataError
@@ -46,6 +46,7 @@ def test_epochs_and_seeds_differ_and_repeat(make_pictures):
     assert (order(0, 1) != order(0, 2)).any()
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 3))
 def test_every_picture_comes_once_and_only_the_last_batch_is_filled_up(count, size, epoch):
     names = [str(number) for number in range(count)]

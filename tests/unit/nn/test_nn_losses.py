@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError
@@ -42,6 +42,7 @@ def test_explicit_weights_are_taken_as_they_are():
 rows = st.lists(st.lists(st.floats(0.01, 1), min_size=4, max_size=4), min_size=1, max_size=5)
 
 
+@settings(deadline=None)  # the first call starts the backend
 @given(rows, rows, st.lists(st.floats(0.1, 10), min_size=4, max_size=4))
 def test_weighted_soft_targets_give_minus_sum_w_y_log_p(soft, scores, weights):
     size = min(len(soft), len(scores))

@@ -108,14 +108,11 @@ def test_frozen_layers_do_not_move(small_model, data):
 
 def test_a_loss_that_is_not_a_number_names_epoch_step_and_learning_rate(small_model, make_pictures):
     pictures = make_pictures(40, 16)
-
-    def load(image_ids, epoch):
-        images = pictures.read(image_ids).astype(np.float32)
-        return images * np.nan if epoch == 1 and pictures.ids[39] in image_ids else images
-
-    feeder = Feeder(load, pictures.ids, pictures.labels, 3, batch_size=8)
-    step = int(np.argmax((feeder.order(1) == 39).any(axis=1))) + 1
-    with pytest.raises(TrainingError, match=rf"epoch 2, step {step}, at a learning rate of 0\.001"):
+    labels = np.eye(3, dtype=np.float32)[pictures.labels]
+    labels[39] = np.nan
+    feeder = Feeder.of_images(pictures.read, pictures.ids, labels, n_classes=3, batch_size=8)
+    step = int(np.argmax((feeder.order(0) == 39).any(axis=1))) + 1
+    with pytest.raises(TrainingError, match=rf"epoch 1, step {step}, at a learning rate of 0\.001"):
         train(small_model(), feeder, epochs=3)
 
 
