@@ -80,7 +80,7 @@ def main():
         # The first epoch of each call compiles; the second is measured.
         history = train(build(), feeder, epochs=2)
         clock = Clock()
-        theirs.fit(Pictures(images, labels, workers=2), epochs=2, callbacks=[clock], verbose=0)
+        theirs.fit(Pictures(images, labels), epochs=2, callbacks=[clock], verbose=0)
         ours_rates.append(history.records[-1].images_per_second)
         peer_rates.append(N / clock.seconds[-1])
         print(f"round {number + 1}: ours {ours_rates[-1]:.1f}, PyDataset {peer_rates[-1]:.1f} images/s")

@@ -39,6 +39,7 @@ class Thumbnails:
     coarse: np.ndarray
     fine: np.ndarray
 
+
 def make_thumbnails(images: np.ndarray) -> Thumbnails:
     """Shrink uint8 RGB pictures `(m, h, w, 3)`."""
     found = Thumbnails(np.empty((len(images), COARSE, COARSE), np.uint8), np.empty((len(images), FINE, FINE), np.uint8))

@@ -1,224 +1,244 @@
-"""Duplicates: exact ones by content, near ones proposed by hashes and embeddings and decided on pixels."""
+"""Find exact and near duplicates of pictures, and group them.
+
+Exact: the same bytes, or the same decoded pixels in the same shape. Near: re-encoded, resized, slightly cropped or
+shifted, brightened, noisy or watermarked copies. Candidates are proposed loosely and verified on pixels.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from toolkit.cleaning.hamming import hamming_pairs
-from toolkit.cleaning.hashing import Hashes, PixelReader
-from toolkit.cleaning.issues import Issue, join_groups
+from toolkit.cleaning.alignment import Thumbnails, make_thumbnails, measure_pairs
+from toolkit.cleaning.candidates import propose_pairs
+from toolkit.cleaning.hashing import Hashes, PixelReader, hash_images
+from toolkit.cleaning.verification import Measured, Thresholds, connected_groups, group_duplicates
+from toolkit.errors import DataError
 
-HASH_RADIUS = 10
-NEIGHBOURS = 4
-SIDE = 48  # pixels of the pictures that are compared
-REACH = 6  # largest shift in these pixels
-CORRELATION = 0.9
+Progress = Callable[[int, int], None]
 _CHUNK = 512
 
 
 @dataclass(frozen=True)
-class DuplicateGroups:
-    """Groups of duplicates.
+class Fingerprints:
+    """What is kept of n pictures to find duplicates among them, about 4 kB a picture.
 
     Attributes:
-        exact: Group of each picture that has the same pixels as another, by image id.
-        all: Group of each picture that is an exact or near duplicate of another, by image id.
-        scores: Highest verified correlation with another picture of its group, by image id; 1 for exact duplicates.
+        image_ids: `(n,)` object array of str.
+        pixels: `(n,)` object array of str: hash of the decoded pixels and their shape.
+        hashes: Perceptual hashes.
+        thumbnails: Grey thumbnails.
     """
 
-    exact: Mapping[str, str]
-    all: Mapping[str, str]
-    scores: Mapping[str, float]
+    image_ids: np.ndarray
+    pixels: np.ndarray
+    hashes: Hashes
+    thumbnails: Thumbnails
 
 
-def pixel_keys(read: PixelReader, image_ids: Sequence[str]) -> list[str]:
-    """A key of each picture's decoded pixels; equal pixels have equal keys."""
-    keys = []
+@dataclass(frozen=True)
+class NearPair:
+    """A verified near-duplicate pair.
+
+    Attributes:
+        first: Image id.
+        second: Image id.
+        score: Correlation at the best alignment, 0–1.
+    """
+
+    first: str
+    second: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Groups of the same picture.
+
+    Attributes:
+        exact: Groups of at least two ids with the same bytes or pixels, each sorted.
+        near: Verified pairs; of an exact group only its first id appears.
+        groups: Unions of exact groups and near pairs, each sorted, of at least two ids.
+    """
+
+    exact: tuple[tuple[str, ...], ...]
+    near: tuple[NearPair, ...]
+    groups: tuple[tuple[str, ...], ...]
+
+
+def fingerprint(
+    read: PixelReader,
+    image_ids: Sequence[str],
+    workers: int = 2,
+    on_progress: Progress | None = None,
+) -> Fingerprints:
+    """Read every picture once and keep what the search for duplicates needs.
+
+    Args:
+        read: Gives the pixels `(m, s, s, 3)` uint8 of image ids.
+        image_ids: Readable pictures.
+        workers: Threads.
+        on_progress: Called with (pictures done, all pictures).
+    """
+    pixels: list[str] = []
+    hashes: list[Hashes] = [Hashes(np.empty(0, np.uint64), np.empty(0, np.uint64))]
+    thumbnails: list[Thumbnails] = [make_thumbnails(np.empty((0, 8, 8, 3), np.uint8))]
     for start in range(0, len(image_ids), _CHUNK):
-        for image in read(image_ids[start : start + _CHUNK]):
-            keys.append(hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest())
-    return keys
+        images = read(image_ids[start : start + _CHUNK])
+        pixels.extend(_pixel_hash(image) for image in images)
+        hashes.append(hash_images(images, workers))
+        thumbnails.append(make_thumbnails(images))
+        if on_progress:
+            on_progress(min(start + _CHUNK, len(image_ids)), len(image_ids))
+    return Fingerprints(
+        np.array([str(name) for name in image_ids], object),
+        np.array(pixels, object),
+        Hashes(np.concatenate([part.phash for part in hashes]), np.concatenate([part.dhash for part in hashes])),
+        Thumbnails(
+            np.concatenate([part.coarse for part in thumbnails]), np.concatenate([part.fine for part in thumbnails])
+        ),
+    )
+
+
+def _pixel_hash(image: np.ndarray) -> str:
+    digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def find_exact(image_ids: Sequence[str], *keys: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Group pictures that agree in any key.
+
+    Args:
+        image_ids: n ids.
+        keys: Sequences of n strings, such as hashes of the file's bytes and of the pixels; an empty string agrees
+            with nothing.
+
+    Returns:
+        Groups of at least two ids, each sorted, in the order of their first ids.
+
+    Raises:
+        DataError: A key has another length than `image_ids`.
+    """
+    first, second = [], []
+    for key in keys:
+        if len(key) != len(image_ids):
+            raise DataError(f"Got {len(key)} hashes for {len(image_ids)} pictures: every picture needs one.")
+        seen: dict[str, int] = {}
+        for row, value in enumerate(key):
+            if value:
+                first.append(seen.setdefault(value, row))
+                second.append(row)
+    labels = connected_groups(len(image_ids), np.array(first, np.int64), np.array(second, np.int64))
+    return _as_groups([str(name) for name in image_ids], labels)
 
 
 def find_duplicates(
-    read: PixelReader,
-    image_ids: Sequence[str],
-    contents: Sequence[str],
-    hashes: Hashes,
+    fingerprints: Fingerprints,
+    content_hashes: Sequence[str],
     embeddings: np.ndarray,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> DuplicateGroups:
-    """Find groups of duplicates.
+    thresholds: Thresholds | None = None,
+    neighbours: int = 6,
+    hash_radius: int = 6,
+    workers: int = 2,
+    on_progress: Progress | None = None,
+) -> Duplicates:
+    """Find exact and near duplicates.
 
     Args:
-        read: Image ids → uint8 RGB `(m, h, w, 3)`.
-        image_ids: n readable pictures.
-        contents: n keys; pictures with equal keys are exact duplicates, as are pictures with equal pixels.
-        hashes: Of the n pictures.
-        embeddings: `(n, d)` float32.
-        on_progress: Called as `(pairs compared, pairs in all)`.
+        fingerprints: Of n readable pictures.
+        content_hashes: n hashes of the bytes behind each picture; empty strings where several pictures share a file.
+        embeddings: `(n, d)` features of a network, rows as in `fingerprints.image_ids`.
+        thresholds: When a pair is a near duplicate.
+        neighbours: Nearest neighbours taken as candidates from each description of a picture.
+        hash_radius: Largest Hamming distance at which a perceptual hash proposes a pair.
+        workers: Threads.
+        on_progress: Called with (pairs verified, all pairs).
+
+    Raises:
+        DataError: The arguments differ in length.
     """
-    exact = join_groups([[f"c:{key}" for key in contents], [f"p:{key}" for key in pixel_keys(read, image_ids)]])
-    # One picture stands for its exact copies: they need not be compared.
-    first = np.unique(np.asarray(exact), return_index=True)[1]
-    pairs = _candidates(Hashes(hashes.phash[first], hashes.dhash[first]), embeddings[first])
-    vectors = _vectors(read, [image_ids[row] for row in first])
-    correlation = _correlate(vectors, pairs, on_progress)
-    same = correlation >= CORRELATION
-    scores: dict[str, float] = {}
-    links: list[str] = [str(root) for root in exact]
-    component = _components(len(first), pairs[same])
-    root_of = {int(exact[row]): component[index] for index, row in enumerate(first)}
-    near = [root_of[root] for root in exact]
-    for (a, b), value in zip(pairs[same], correlation[same], strict=True):
-        for index in (a, b):
-            name = image_ids[first[index]]
-            scores[name] = max(scores.get(name, 0.0), float(value))
-    exact_groups = _named(links, image_ids)
-    for name in exact_groups:
-        scores[name] = 1.0
-    return DuplicateGroups(exact_groups, _named([str(root) for root in near], image_ids), scores)
+    ids = [str(name) for name in fingerprints.image_ids]
+    if len(embeddings) != len(ids):
+        raise DataError(f"Got {len(embeddings)} embeddings for {len(ids)} pictures: every picture needs one.")
+    exact = find_exact(ids, content_hashes, list(fingerprints.pixels))
+    copies = {name for group in exact for name in group[1:]}
+    rows = np.array([row for row, name in enumerate(ids) if name not in copies], np.int64)
+    measured = measure_near(_select(fingerprints, rows), np.asarray(embeddings)[rows], neighbours, hash_radius,
+                            workers, on_progress)  # fmt: skip
+    labels = group_duplicates(len(rows), measured, thresholds or Thresholds())
+    inside = np.flatnonzero(labels[measured.first] == labels[measured.second])
+    bound = (thresholds or Thresholds()).correlation
+    near = tuple(
+        NearPair(*sorted((ids[rows[measured.first[pair]]], ids[rows[measured.second[pair]]])),
+                 float(np.clip(measured.score[pair], 0, 1)))
+        for pair in inside if measured.score[pair] >= bound
+    )  # fmt: skip
+    return Duplicates(exact, near, unite(exact, [(pair.first, pair.second) for pair in near]))
 
 
-def duplicate_issues(
-    groups: DuplicateGroups,
-    labels: Mapping[str, int],
-    class_names: Sequence[str],
-    actions: Mapping[str, str],
-    conflicts: str = "drop_all",
-    probabilities: Mapping[str, np.ndarray] | None = None,
-) -> list[Issue]:
-    """Issues of duplicates and of duplicates under several labels.
+def measure_near(
+    fingerprints: Fingerprints,
+    embeddings: np.ndarray,
+    neighbours: int = 6,
+    hash_radius: int = 6,
+    workers: int = 2,
+    on_progress: Progress | None = None,
+) -> Measured:
+    """Propose pairs of different pictures and measure their correlation; judging is `group_duplicates`' part.
 
     Args:
-        groups: From `find_duplicates`.
-        labels: Class index by image id.
-        class_names: Names by index.
-        actions: Action by kind.
-        conflicts: `drop_all`; `majority`: keep the pictures of the most common label if it is alone at the top;
-            `keep_best`: keep those of the label with the highest mean out-of-sample probability.
-        probabilities: `(k,)` out-of-sample probabilities by image id, for `keep_best`.
+        fingerprints: Of n pictures, no two of them exact duplicates.
+        embeddings: `(n, d)` features.
+        neighbours: Nearest neighbours taken from each description.
+        hash_radius: Largest Hamming distance of hash candidates.
+        workers: Threads.
+        on_progress: Called with (pairs done, all pairs).
     """
-    issues: list[Issue] = []
-    for group, members in _members(groups.exact).items():
-        keeper = members[0]
-        for name in members:
-            action = "keep" if name == keeper else actions["exact_duplicate"]
-            others = f"same pixels as {len(members) - 1} other{'s' * (len(members) > 2)}"
-            reason = f"{others}; this one is kept" if name == keeper else f"{others}, such as {keeper}"
-            issues.append(Issue(name, "exact_duplicate", 1.0, groups.all.get(name, group), action, reason))
-    for group, members in _members(groups.all).items():
-        roots = {groups.exact.get(name, name) for name in members}
-        if len(roots) > 1:
-            for name in members:
-                score = groups.scores.get(name, CORRELATION)
-                score = score if name not in groups.exact else CORRELATION
-                reason = f"nearly the same as {len(members) - 1} other{'s' * (len(members) > 2)} of its group"
-                issues.append(Issue(name, "near_duplicate", score, group, actions["near_duplicate"], reason))
-        found = sorted({labels[name] for name in members})
-        if len(found) > 1:
-            kept = _kept_label(members, labels, conflicts, probabilities)
-            told = ", ".join(class_names[label] for label in found)
-            for name in members:
-                action = "keep" if labels[name] == kept else actions["label_conflict"]
-                issues.append(Issue(name, "label_conflict", 1.0, group, action, f"its group has the labels {told}"))
-    return issues
+    none = np.empty(0, np.int64)
+    if len(fingerprints.image_ids) < 2:
+        return Measured(none, none, np.empty(0, np.float32), none, none, np.empty(0, np.float32))
+    thumbnails = fingerprints.thumbnails
+    found = propose_pairs(embeddings, thumbnails.coarse, fingerprints.hashes, neighbours, hash_radius, workers)
+    first = np.concatenate([found.first, found.control_first])
+    second = np.concatenate([found.second, found.control_second])
+    scores = measure_pairs(thumbnails, first, second, workers, on_progress)
+    cut = len(found.first)
+    return Measured(found.first, found.second, scores[:cut], found.control_first, found.control_second, scores[cut:])
 
 
-def _kept_label(
-    members: Sequence[str], labels: Mapping[str, int], conflicts: str, probabilities: Mapping[str, np.ndarray] | None
-) -> int | None:
-    given = [labels[name] for name in members]
-    if conflicts == "majority":
-        counts = np.bincount(given)
-        return int(counts.argmax()) if (counts == counts.max()).sum() == 1 else None
-    if conflicts == "keep_best" and probabilities:
-        mean = np.mean([probabilities[name] for name in members if name in probabilities], axis=0)
-        return max(set(given), key=lambda label: float(mean[label]))
-    return None
+def unite(*groupings: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Union of groups of ids that share a member: sorted groups of at least two, in the order of their first ids."""
+    row: dict[str, int] = {}
+    first, second = [], []
+    for grouping in groupings:
+        for group in grouping:
+            members = [row.setdefault(name, len(row)) for name in group]
+            first.extend(members[:1] * len(members))
+            second.extend(members)
+    labels = connected_groups(len(row), np.array(first, np.int64), np.array(second, np.int64))
+    return _as_groups(list(row), labels)
 
 
-def _candidates(hashes: Hashes, embeddings: np.ndarray) -> np.ndarray:
-    """`(p, 2)` rows worth comparing: near by either hash, or neighbours by embedding."""
-    found = set()
-    for values in (hashes.phash, hashes.dhash):
-        near = hamming_pairs(values, HASH_RADIUS)
-        found |= set(zip(near.first.tolist(), near.second.tolist(), strict=True))
-    unit = embeddings - embeddings.mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True) + 1e-9
-    count = min(NEIGHBOURS, len(unit) - 1)
-    for start in range(0, len(unit), 1024) if count > 0 else ():
-        similar = unit[start : start + 1024] @ unit.T
-        rows = np.arange(len(similar))
-        similar[rows, start + rows] = -2
-        nearest = np.argpartition(-similar, count - 1, axis=1)[:, :count]
-        for row, others in enumerate(nearest.tolist()):
-            found |= {(min(start + row, other), max(start + row, other)) for other in others}
-    return np.array(sorted(found), np.int64).reshape(-1, 2)
+def group_lookup(groups: Sequence[Sequence[str]]) -> Mapping[str, tuple[str, ...]]:
+    """The group of each id that is in one."""
+    return {name: tuple(group) for group in groups for name in group}
 
 
-def _vectors(read: PixelReader, image_ids: Sequence[str]) -> np.ndarray:
-    """`(n, SIDE, SIDE)` float32 grey pictures without their low frequencies, of unit length."""
-    vectors = np.empty((len(image_ids), SIDE, SIDE), np.float32)
-    for start in range(0, len(image_ids), _CHUNK):
-        for offset, image in enumerate(read(image_ids[start : start + _CHUNK])):
-            grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-            smooth = grey.astype(np.float32)
-            high = smooth - cv2.GaussianBlur(smooth, (0, 0), SIDE / 8, borderType=cv2.BORDER_REFLECT_101)
-            vectors[start + offset] = high - high.mean()
-    # What all pictures of the set share, such as a common background, says nothing about two of them.
-    vectors -= vectors.mean(axis=0)
-    norms = np.sqrt((vectors**2).sum(axis=(1, 2), keepdims=True))
-    return vectors / np.maximum(norms, 1e-3)
+def _as_groups(ids: list[str], labels: np.ndarray) -> tuple[tuple[str, ...], ...]:
+    members: dict[int, list[str]] = {}
+    for name, label in zip(ids, labels.tolist(), strict=True):
+        members.setdefault(label, []).append(name)
+    return tuple(sorted(tuple(sorted(group)) for group in members.values() if len(group) > 1))
 
 
-def _correlate(vectors: np.ndarray, pairs: np.ndarray, on_progress: Callable[[int, int], None] | None) -> np.ndarray:
-    """`(p,)` highest normalised correlation over shifts of up to `REACH` pixels, on what both pictures show."""
-    best = np.full(len(pairs), -1.0, np.float32)
-    shifts = [(y, x) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1)]
-    size = 2 * SIDE
-    for start in range(0, len(pairs), 256):
-        part = pairs[start : start + 256]
-        a, b = vectors[part[:, 0]], vectors[part[:, 1]]
-        product = np.fft.rfft2(a, (size, size)) * np.conj(np.fft.rfft2(b, (size, size)))
-        surface = np.fft.irfft2(product, (size, size))
-        inside = np.stack([surface[:, y, x] for y, x in shifts], axis=1)
-        choice = inside.argmax(axis=1)
-        for row, index in enumerate(choice.tolist()):
-            y, x = shifts[index]
-            one = a[row, max(0, y) : SIDE + min(0, y), max(0, x) : SIDE + min(0, x)]
-            two = b[row, max(0, -y) : SIDE - max(0, y), max(0, -x) : SIDE - max(0, x)]
-            norm = float(np.linalg.norm(one) * np.linalg.norm(two))
-            best[start + row] = float((one * two).sum()) / norm if norm > 1e-3 else 0.0
-        if on_progress:
-            on_progress(min(start + 256, len(pairs)), len(pairs))
-    return best
-
-
-def _components(count: int, pairs: np.ndarray) -> list[int]:
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return [int(label) for label in connected_components(graph, directed=False)[1]]
-
-
-def _named(roots: Sequence[str], image_ids: Sequence[str]) -> dict[str, str]:
-    """Groups of more than one picture, named after their first image id."""
-    members: dict[str, list[str]] = defaultdict(list)
-    for root, name in zip(roots, image_ids, strict=True):
-        members[root].append(name)
-    return {name: f"dup-{min(names)}" for names in members.values() if len(names) > 1 for name in names}
-
-
-def _members(groups: Mapping[str, str]) -> dict[str, list[str]]:
-    members: dict[str, list[str]] = defaultdict(list)
-    for name, group in sorted(groups.items()):
-        members[group].append(name)
-    return members
+def _select(fingerprints: Fingerprints, rows: np.ndarray) -> Fingerprints:
+    return Fingerprints(
+        fingerprints.image_ids[rows],
+        fingerprints.pixels[rows],
+        Hashes(fingerprints.hashes.phash[rows], fingerprints.hashes.dhash[rows]),
+        Thumbnails(fingerprints.thumbnails.coarse[rows], fingerprints.thumbnails.fine[rows]),
+    )

@@ -106,18 +106,18 @@ def build_trial_model(
 
 
 def copy_trial_weights(trial: Any, cut: Cut, model: Any) -> None:
-    """Put what a trial learned into a whole network.
+    """Make a whole network compute what prefix and trial compute together.
 
     Args:
         trial: Trained model of `build_trial_model`.
         cut: The cut it was built on.
         model: Model of `heads.build_model` with the same backbone, head and number of classes; changed in place.
     """
+    body = backbone_of(model).layers
+    suffix = [member for layer in trial.layers if isinstance(layer, keras.Model) for member in layer.layers]
+    for member in (*cut.prefix.layers, *suffix):
+        if member.weights:  # by position: Keras numbers unnamed layers anew in each copy
+            body[cut.layer_names.index(member.name)].set_weights(member.get_weights())
     for layer in trial.layers:
-        if isinstance(layer, keras.Model):
-            body = backbone_of(model).layers
-            for member in layer.layers:
-                if member.weights:  # by position: Keras numbers unnamed layers anew in each copy
-                    body[cut.layer_names.index(member.name)].set_weights(member.get_weights())
-        elif layer.weights:
+        if layer.weights and not isinstance(layer, keras.Model):
             model.get_layer(layer.name).set_weights(layer.get_weights())

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.artifacts import RunDir, atomic_path
-from toolkit.cleaning.duplicates import DuplicateGroups, duplicate_issues, find_duplicates
-from toolkit.cleaning.hashing import hash_all
+from toolkit.cleaning.conflicts import duplicate_issues, group_names
+from toolkit.cleaning.duplicates import Duplicates, find_duplicates, fingerprint
 from toolkit.cleaning.integrity import integrity_issues
 from toolkit.cleaning.issues import KINDS, resolve, write_issues
 from toolkit.cleaning.label_errors import cross_validated_probabilities, label_error_issues
@@ -94,7 +94,7 @@ def _clean(project: Project, run: RunDir) -> dict[str, Any]:
     store = project.pixels(manifest, project.hashes)
     actions = config.actions.model_dump()
     issues = integrity_issues(store.unreadable, actions["unreadable"])
-    content = dict(zip(manifest.image_ids.tolist(), picture_keys(manifest, project.hashes), strict=True))
+    content = dict(zip(manifest.image_ids.tolist(), file_keys(manifest, project.hashes), strict=True))
     good = manifest.select(name for name in manifest.image_ids if name not in store.unreadable)
     ids = good.image_ids.tolist()
     if not ids:
@@ -104,14 +104,14 @@ def _clean(project: Project, run: RunDir) -> dict[str, Any]:
         )
     labels = dict(zip(ids, good.labels.tolist(), strict=True))
     embeddings = _embeddings(project, run, store.read, ids)
-    found = DuplicateGroups({}, {}, {})
+    found = Duplicates((), (), ())
     if config.duplicates:
         with project.console.progress("Hashing pictures") as on_progress:
-            hashes = hash_all(store.read, ids, on_progress=on_progress)
+            prints = fingerprint(store.read, ids, on_progress=on_progress)
         with project.console.progress("Comparing likely duplicates") as on_progress:
-            contents = [content[name] for name in ids]
-            found = find_duplicates(store.read, ids, contents, hashes, embeddings, on_progress=on_progress)
-    groups = np.array([found.all.get(name, group) for name, group in zip(ids, good.groups, strict=True)], object)
+            found = find_duplicates(prints, [content[name] for name in ids], embeddings, on_progress=on_progress)
+    named = group_names(found)
+    groups = np.array([named.get(name, group) for name, group in zip(ids, good.groups, strict=True)], object)
     probabilities = None
     if config.label_errors or config.conflicts == "keep_best":
         with project.console.progress("Cross-validating labels") as on_progress:
@@ -122,10 +122,10 @@ def _clean(project: Project, run: RunDir) -> dict[str, Any]:
     by_id = None if probabilities is None else dict(zip(ids, probabilities, strict=True))
     issues += duplicate_issues(found, labels, good.classes, actions, config.conflicts, by_id)
     if config.outliers:
-        issues += outlier_issues(ids, outlier_scores(embeddings), actions["outlier"], found.all)
+        issues += outlier_issues(ids, outlier_scores(embeddings), actions["outlier"], named)
     if config.label_errors and probabilities is not None:
-        issues += label_error_issues(ids, good.labels, probabilities, good.classes, actions["label_error"], found.all)
-    resolved = resolve(manifest, issues, found.all)
+        issues += label_error_issues(ids, good.labels, probabilities, good.classes, actions["label_error"], named)
+    resolved = resolve(manifest, issues, named)
     if not len(resolved.manifest):
         raise DataError("Nothing is left after cleaning: every picture was dropped. Set `clean.actions` to keep some.")
     write_issues(run.path / "issues.csv", issues)
@@ -138,7 +138,7 @@ def _clean(project: Project, run: RunDir) -> dict[str, Any]:
         "dropped": len(manifest) - len(resolved.manifest),
         "relabelled": chosen["relabel"],
         "issues": {kind: counts[kind] for kind in KINDS if counts[kind] or kind in _ALWAYS_SHOWN},
-        "groups": len(set(found.all.values())),
+        "groups": len(found.groups),
         "headline": {"kept": f"{len(resolved.manifest):,} of {len(manifest):,}", "issues": f"{len(issues):,}"},
     }
     write_step_page(
@@ -175,9 +175,6 @@ def _embeddings(project: Project, run: RunDir, read: Read, ids: list[str]) -> np
     return embeddings
 
 
-def picture_keys(manifest: Manifest, hashes: Sequence[str]) -> list[str]:
-    """A key of each picture's stored bytes: its file's hash, and the row where many share a file."""
-    return [
-        content if place.array is None else f"{content}:{place.array}:{place.row}"
-        for place, content in zip(manifest.locations(), hashes, strict=True)
-    ]
+def file_keys(manifest: Manifest, hashes: Sequence[str]) -> list[str]:
+    """The hash of each picture's file; empty where many pictures share one, which says nothing of their being equal."""
+    return [content if place.array is None else "" for place, content in zip(manifest.locations(), hashes, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,13 +90,22 @@ def package_step(project: Project) -> PackageResult:
     ensemble = trained_ensemble(project)
     key = keys.package_key(ensemble.config, evaluated.run_dir.name)
     run = project.run("package", key)
-    if run.done and not Path(run.summary()["path"]).exists():
+    if run.done and not _beside(run.path, run.summary()["path"]).exists():
         run.clear()  # the zip was removed by hand: build it again
 
     def compute(run: RunDir) -> dict[str, Any]:
         return _package(project, evaluated, run, key)
 
-    return project.perform(run, "package", compute, PackageResult)
+    def result(**figures: Any) -> PackageResult:
+        places = {name: _beside(run.path, figures[name]) for name in ("path", "card")}
+        return PackageResult(**{**figures, **places})
+
+    return project.perform(run, "package", compute, result)
+
+
+def _beside(folder: Path, relative: str) -> Path:
+    """A path kept relative to the run, so that a project may be moved as a whole."""
+    return Path(os.path.normpath(folder / relative))
 
 
 def _package(project: Project, evaluated: EvaluateResult, run: RunDir, key: str) -> dict[str, Any]:
@@ -154,8 +164,8 @@ def _package(project: Project, evaluated: EvaluateResult, run: RunDir, key: str)
     )
     card_file = write_card(card, built.path)
     figures = {
-        "path": str(built.path),
-        "card": str(card_file),
+        "path": os.path.relpath(built.path, run.path),
+        "card": os.path.relpath(card_file, run.path),
         "sha256": built.sha256,
         "megabytes": round(built.bytes / 1e6, 2),
         "checks": [check.model_dump() for check in checks],
@@ -165,7 +175,7 @@ def _package(project: Project, evaluated: EvaluateResult, run: RunDir, key: str)
         "worker_memory_mb": round(proof.peak_memory_mb, 1),
         "headline": {"zip": f"{built.bytes / 1e6:.1f} MB", "checks passed": str(len(checks))},
     }
-    sections = package_sections(figures, checks, evaluated)
+    sections = package_sections(built.path, figures, checks, evaluated)
     write_step_page(
         run, config.name, "package", f"{built.path.name}: {len(checks)} checks passed in the contest worker.",
         sections, config=project.config_name, files={"Output of the worker": "worker.log"},

@@ -111,7 +111,7 @@ def test_networks_with_unnamed_layers_and_plain_operations_can_be_cut_and_filled
         variable.assign(variable + 0.1)
 
     inputs = keras.Input((64, 64, 3))
-    outputs = add_head(pool(unnamed_body(0)(inputs), "avg"), 3, 2, (32, 16), 0.0, "relu", True, seed=1)
+    outputs = add_head(pool(unnamed_body(1)(inputs), "avg"), 3, 2, (32, 16), 0.0, "relu", True, seed=1)
     whole = keras.Model(inputs, outputs)
     copy_trial_weights(trial, cut, whole)
     crossing = compile_forward(cut.prefix)(pictures.images)

@@ -205,7 +205,7 @@ def on_progress(done, total):
     if done == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
-model = build_model("efficientnet_lite0", 32, 3, units=(32,), unfreeze=15, seed=3)
+model = build_model("efficientnet_lite0", 32, 3, units=(32,), unfreeze=4, seed=3)
 train(model, Feeder.of_images(read, ids, labels, n_classes=3, batch_size=8, augment=flip),
       Validation(read, ids[:8], labels[:8]), epochs=4, optimizer="adamw", schedule="cosine",
       checkpoint_dir=folder / "state", on_progress=on_progress)

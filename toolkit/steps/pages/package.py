@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.report import Badge, Code, Figure, Figures, Interval, Mark, Row, Section, Table
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
 
 def package_sections(
-    figures: Mapping[str, Any], checks: Sequence[CheckRecord], evaluated: EvaluateResult
+    submission: Path, figures: Mapping[str, Any], checks: Sequence[CheckRecord], evaluated: EvaluateResult
 ) -> list[Section]:
     """Size, checks, scores, where the zip is.
 
     Args:
+        submission: The zip.
         figures: Of the result.
         checks: What was checked in the worker.
         evaluated: What to expect of the hidden test.
@@ -44,7 +46,7 @@ def package_sections(
         ),
         Section("Checks", "", [Table(["", "check", "seen"], rows, sortable=False)]),
         Section("What the hidden test will say", "", [score_interval(evaluated)]),
-        Section("Hand in", "Upload this file on the contest's page.", [Code(str(figures["path"]))]),
+        Section("Hand in", "Upload this file on the contest's page.", [Code(str(submission))]),
     ]
 
 
