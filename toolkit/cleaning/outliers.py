@@ -37,7 +37,7 @@ def outlier_scores(embeddings: np.ndarray) -> np.ndarray:
         distance[start : start + 2048] = np.partition(between, NEIGHBOURS, axis=1)[:, NEIGHBOURS]
     log = np.log(np.maximum(distance, 1e-9))
     median = np.median(log)
-    return (log - median) / max(np.quantile(log, 0.84) - median, 1e-9)
+    return np.asarray((log - median) / max(np.quantile(log, 0.84) - median, 1e-9))
 
 
 def outlier_issues(
@@ -53,7 +53,7 @@ def outlier_issues(
         threshold: In upward deviations.
     """
     issues = []
-    for row in np.flatnonzero(scores > threshold):
+    for row in np.flatnonzero(scores > threshold).tolist():
         name = str(image_ids[row])
         score = float(1 - threshold / (threshold + scores[row]))
         reason = f"unlike the other pictures: {scores[row]:.1f} deviations from the median distance to its neighbours"
