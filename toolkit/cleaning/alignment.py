@@ -98,7 +98,7 @@ def high_pass(pictures: np.ndarray) -> np.ndarray:
         `(m, s, s)` float32.
     """
     pictures = pictures.astype(np.float32, copy=False)
-    return pictures - _blur(pictures) / _blur(np.ones((1, *pictures.shape[1:]), np.float32))
+    return np.asarray(pictures - _blur(pictures) / _blur(np.ones((1, *pictures.shape[1:]), np.float32)))
 
 
 def _blur(pictures: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def _blur(pictures: np.ndarray) -> np.ndarray:
     kernel = _gaussian(side)
     across = (pictures.reshape(-1, side) @ kernel).reshape(-1, side, side)
     down = np.ascontiguousarray(across.transpose(0, 2, 1)).reshape(-1, side) @ kernel
-    return down.reshape(-1, side, side).transpose(0, 2, 1)
+    return np.asarray(down.reshape(-1, side, side).transpose(0, 2, 1))
 
 
 def _gaussian(side: int) -> np.ndarray:

@@ -7,6 +7,7 @@ three are whitened over the data set, so that a shared background or subject doe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,12 @@ def propose_pairs(
     """
     rows = len(embeddings)
     pairs, controls = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for describe in (lambda: embeddings, lambda: _amplitudes(coarse), lambda: _detail(coarse)):
+    descriptions: list[Callable[[], np.ndarray]] = [
+        lambda: embeddings,
+        lambda: _amplitudes(coarse),
+        lambda: _detail(coarse),
+    ]
+    for describe in descriptions:  # one at a time in memory
         found = find_neighbours(whiten(describe()), neighbours, CONTROL_RANKS, workers)
         pairs.append(_encode(found.nearest))
         controls.append(_encode(found.ranked))

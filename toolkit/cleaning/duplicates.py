@@ -172,12 +172,11 @@ def find_duplicates(
     labels = group_duplicates(len(rows), measured, thresholds or Thresholds())
     inside = np.flatnonzero(labels[measured.first] == labels[measured.second])
     bound = (thresholds or Thresholds()).correlation
-    near = tuple(
-        NearPair(*sorted((ids[rows[measured.first[pair]]], ids[rows[measured.second[pair]]])),
-                 float(np.clip(measured.score[pair], 0, 1)))
-        for pair in inside if measured.score[pair] >= bound
-    )  # fmt: skip
-    return Duplicates(exact, near, unite(exact, [(pair.first, pair.second) for pair in near]))
+    near = []
+    for pair in inside[measured.score[inside] >= bound].tolist():
+        one, other = sorted((ids[rows[measured.first[pair]]], ids[rows[measured.second[pair]]]))
+        near.append(NearPair(one, other, float(np.clip(measured.score[pair], 0, 1))))
+    return Duplicates(exact, tuple(near), unite(exact, [(pair.first, pair.second) for pair in near]))
 
 
 def measure_near(

@@ -44,8 +44,8 @@ def hash_images(images: np.ndarray | Sequence[np.ndarray], workers: int = 2) -> 
 
     def shrink(row: int) -> None:
         grey = Image.fromarray(images[row]).convert("L")
-        thumbnails[row] = grey.resize((_DCT_SIZE, _DCT_SIZE), Image.Resampling.LANCZOS)
-        gradients[row] = grey.resize((_KEPT + 1, _KEPT), Image.Resampling.LANCZOS)
+        thumbnails[row] = np.asarray(grey.resize((_DCT_SIZE, _DCT_SIZE), Image.Resampling.LANCZOS))
+        gradients[row] = np.asarray(grey.resize((_KEPT + 1, _KEPT), Image.Resampling.LANCZOS))
 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(shrink, range(len(images)), chunksize=64):

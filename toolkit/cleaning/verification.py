@@ -85,7 +85,7 @@ def group_duplicates(rows: int, measured: Measured, thresholds: Thresholds) -> n
 
 
 def _fisher(correlation: np.ndarray) -> np.ndarray:
-    return np.arctanh(np.clip(correlation, 0, 0.99995)).astype(np.float64)
+    return np.asarray(np.arctanh(np.clip(correlation, 0, 0.99995)), np.float64)
 
 
 def _strongest_controls(rows: int, measured: Measured, strength: np.ndarray, count: int = 3) -> np.ndarray:
