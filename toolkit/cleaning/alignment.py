@@ -77,7 +77,7 @@ def measure_pairs(
         a, b = first[start : start + _SEARCH_CHUNK], second[start : start + _SEARCH_CHUNK]
         shifts, coarse = _search_shifts(thumbnails.coarse, a, b, weights)
         near = np.flatnonzero(coarse >= _GATE)
-        parts = np.array_split(near, max(1, -(-len(near) // _REFINE_CHUNK)))
+        parts = [part for part in np.array_split(near, max(1, -(-len(near) // _REFINE_CHUNK))) if len(part)]
         with ThreadPoolExecutor(workers) as pool:
             refined = pool.map(lambda part: _refine(thumbnails, a[part], b[part], shifts[part]), parts)  # noqa: B023
             for part, values in zip(parts, refined, strict=True):

@@ -1,0 +1,150 @@
+import cv2
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from toolkit.cleaning.conflicts import duplicate_issues, group_names
+from toolkit.cleaning.duplicates import Duplicates, NearPair, find_duplicates, find_exact, fingerprint
+from toolkit.cleaning.hamming import hamming_distance, hamming_pairs
+from toolkit.cleaning.hashing import hash_images
+from toolkit.errors import DataError
+
+SIZE = 64
+ACTIONS = {"exact_duplicate": "drop", "near_duplicate": "keep", "label_conflict": "drop"}
+
+
+def crops(count: int, seed: int = 0) -> np.ndarray:
+    """Different pictures with structure of all sizes, as photographs have."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for _ in range(count):
+        image = np.zeros((SIZE, SIZE, 3), np.float32)
+        for cells in (3, 6, 12, 24):
+            coarse = rng.normal(0, 60 / cells**0.5, (cells, cells, 3))
+            image += cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        pieces.append(np.clip(image + 128, 0, 255).astype(np.uint8))
+    return np.stack(pieces)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "flat", "noise", "gradient"])
+def test_hashes_are_bit_identical_to_imagehash(kind):
+    rng = np.random.default_rng(1)
+    images = {
+        "pictures": crops(60),
+        "flat": np.stack([np.full((20, 30, 3), value, np.uint8) for value in (0, 7, 255)]),
+        "noise": rng.integers(0, 256, (30, 33, 47, 3), dtype=np.uint8),
+        "gradient": np.repeat(np.arange(64, dtype=np.uint8)[None, :, None].repeat(64, 0) * 3, 3, -1)[None],
+    }[kind]
+    found = hash_images(images)
+    for row, image in enumerate(images):
+        assert int(str(imagehash.phash(Image.fromarray(image))), 16) == found.phash[row]
+        assert int(str(imagehash.dhash(Image.fromarray(image))), 16) == found.dhash[row]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), radius=st.integers(0, 12))
+def test_the_search_finds_exactly_the_pairs_within_the_radius(seed, radius):
+    rng = np.random.default_rng(seed)
+    hashes = rng.integers(0, 2**63, 120, dtype=np.uint64)
+    for row in range(0, 40, 2):  # plant near ones
+        flipped = rng.choice(64, rng.integers(0, 14), replace=False)
+        hashes[row + 1] = hashes[row] ^ np.uint64(sum(1 << int(bit) for bit in flipped))
+    found = hamming_pairs(hashes, radius)
+    ours = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    distances = hamming_distance(hashes[:, None], hashes[None])
+    expected = {(i, j) for i in range(120) for j in range(i + 1, 120) if distances[i, j] <= radius}
+    assert ours == expected
+
+
+def test_equal_hashes_make_a_chain_and_not_all_pairs():
+    found = hamming_pairs(np.zeros(5000, np.uint64), 4)
+    assert len(found.first) == 4999
+
+
+def search(images: np.ndarray, contents: list[str] | None = None) -> Duplicates:
+    ids = [f"{index:04d}" for index in range(len(images))]
+    row = {name: index for index, name in enumerate(ids)}
+    prints = fingerprint(lambda names: images[[row[name] for name in names]], ids)
+    # Embeddings that know nothing but rough colours: the pixels must decide.
+    embeddings = np.stack([cv2.resize(image, (4, 4), interpolation=cv2.INTER_AREA).ravel() for image in images])
+    return find_duplicates(prints, contents or [""] * len(images), embeddings.astype(np.float32))
+
+
+CHANGES = {
+    "jpeg": lambda image: cv2.imdecode(
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR
+    ),
+    "brighter": lambda image: cv2.convertScaleAbs(image, alpha=0.85, beta=30),
+    "shifted": lambda image: cv2.warpAffine(
+        image, np.float32([[1, 0, 3], [0, 1, -2]]), (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
+    ),
+    "smaller and back": lambda image: cv2.resize(
+        cv2.resize(image, (40, 40), interpolation=cv2.INTER_AREA), (SIZE, SIZE)
+    ),
+    "noisy": lambda image: np.clip(image + np.random.default_rng(0).normal(0, 6, image.shape), 0, 255).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_copies_are_found_and_different_pictures_are_not(change):
+    originals = crops(200)
+    copies = np.stack([CHANGES[change](image) for image in originals[:20]])
+    found = search(np.concatenate([originals, copies]))
+    planted = {(f"{index:04d}", f"{200 + index:04d}") for index in range(20)}
+    pairs = {(pair.first, pair.second) for pair in found.near}
+    assert len(planted & pairs) >= 17
+    assert len(pairs - planted) <= 1
+    assert all(0.9 <= pair.score <= 1 for pair in found.near)
+
+
+def test_different_pictures_alone_make_no_groups():
+    assert search(crops(300, seed=5)).groups == ()
+
+
+def test_exact_copies_agree_in_bytes_or_pixels():
+    images = crops(30)
+    images[7] = images[3]
+    contents = [""] * 30
+    contents[10] = contents[20] = "same bytes"
+    found = search(images, contents)
+    assert found.exact == (("0003", "0007"), ("0010", "0020"))
+
+
+def test_pixels_of_another_shape_are_another_picture():
+    wide, tall = np.zeros((1, 10, 20, 3), np.uint8), np.zeros((1, 20, 10, 3), np.uint8)
+    keys = [fingerprint(lambda names, image=image: image, ["a"]).pixels[0] for image in (wide, tall)]
+    assert keys[0] != keys[1]
+
+
+def test_lengths_that_do_not_fit_are_an_error():
+    with pytest.raises(DataError):
+        find_exact(["a", "b"], ["x"])
+
+
+FOUND = Duplicates((("a", "b"), ("e", "f")), (NearPair("a", "c", 0.97),), (("a", "b", "c"), ("e", "f")))
+LABELS = {"a": 0, "b": 0, "c": 1, "e": 2, "f": 2}
+
+
+def by_kind(issues):
+    return {(issue.image_id, issue.issue): issue for issue in issues}
+
+
+def test_one_of_each_exact_group_is_kept_and_conflicts_drop_all_of_it():
+    issues = by_kind(duplicate_issues(FOUND, LABELS, "xyz", ACTIONS))
+    assert issues["e", "exact_duplicate"].action == "keep"
+    assert issues["f", "exact_duplicate"].action == "drop"
+    assert {name for name, kind in issues if kind == "label_conflict"} == {"a", "b", "c"}
+    assert all(issue.action == "drop" for (_, kind), issue in issues.items() if kind == "label_conflict")
+    assert {name for name, kind in issues if kind == "near_duplicate"} == {"a", "b", "c"}
+    assert group_names(FOUND)["c"] == group_names(FOUND)["a"] == "dup-a"
+
+
+@pytest.mark.parametrize("policy", ["majority", "keep_best"])
+def test_conflict_policies_keep_the_pictures_of_one_label(policy):
+    probabilities = {name: np.array([0.8, 0.1, 0.1]) for name in LABELS}
+    issues = by_kind(duplicate_issues(FOUND, LABELS, "xyz", ACTIONS, policy, probabilities))
+    actions = {name: issue.action for (name, kind), issue in issues.items() if kind == "label_conflict"}
+    assert actions == {"a": "keep", "b": "keep", "c": "drop"}
