@@ -23,11 +23,11 @@ SETTINGS = {
     "data": {"source": "contest/train.csv", "format": "csv", "image_size": SIZE, "holdout": 0.2},
     # Digits are no mirror images of themselves.
     "augment": {"policy": {"horizontal_flip": False}},
-    "train": {"epochs": 20},
+    "train": {"epochs": 15},
     "model": {"unfreeze": 15},
     "tune": {
-        "trials": 8,
-        "trial_epochs": 12,
+        "trials": 6,
+        "trial_epochs": 8,
         "space": {
             "model.head.layers": {"int": [1, 2]},
             "model.head.units.0": {"choice": [128, 256, 512]},
@@ -36,7 +36,7 @@ SETTINGS = {
             "train.learning_rate": {"float": [1e-3, 1e-2], "log": True},
         },
     },
-    "ensemble": {"folds": 3, "views": 6},
+    "ensemble": {"folds": 3, "views": 4},
 }
 HEADER = """The demo contest: scikit-learn's digits, made messy.
 Command: toolkit run -c {name}"""
