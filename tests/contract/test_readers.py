@@ -2,11 +2,14 @@
 
 import csv
 import stat
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from toolkit.errors import DataError, MissingFileError, ToolkitError
 from toolkit.images import read_image
@@ -76,12 +79,97 @@ def make_medmnist(root: Path) -> Path:
     return root / "m.npz"
 
 
-MAKERS = {"folder": make_folder, "csv": make_csv, "kaggle": make_kaggle, "npz": make_npz, "medmnist": make_medmnist}
+MAKERS = {
+    "folder": make_folder,
+    "csv": make_csv,
+    "kaggle": make_kaggle,
+    "npz_an2dl": make_npz,
+    "npz_medmnist": make_medmnist,
+}
 
 
-@pytest.fixture(params=sorted(MAKERS))
+@pytest.fixture(params=list(MAKERS))
 def source(request, tmp_path):
     return MAKERS[request.param](tmp_path / "däta with space")
+
+
+def lay_out(form: str, root: Path, labels: list[str], ids: list[str]) -> Path:
+    """A data set of this form whose pictures are empty files; ids sort as they stand."""
+    if form.startswith("npz"):
+        root.mkdir(parents=True)
+        prefix = "train_" if form == "npz_medmnist" else ""
+        images, column = np.zeros((len(labels), 2, 2), np.uint8), np.array(labels)[:, None]
+        np.savez(root / "d.npz", **{f"{prefix}images": images, f"{prefix}labels": column})
+        return root / "d.npz"
+    folder = {"folder": root, "csv": root / "pictures", "kaggle": root / "train"}[form]
+    for name, label in zip(ids, labels, strict=True):
+        file = folder / (label if form == "folder" else "") / f"{name}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    if form == "folder":
+        return root
+    rows = list(zip(ids, labels, strict=True))
+    table = write_csv(
+        root / "train.csv", [(f"{'pictures/' * (form == 'csv')}{n}", w) for n, w in rows], ("id", "label")
+    )
+    return table if form == "csv" else root
+
+
+NAMES = st.text("abcdefgxyzäé0123456789", min_size=1, max_size=6).filter(lambda name: name not in {"nan", "na"})
+
+
+@pytest.mark.parametrize("form", list(MAKERS))
+@settings(max_examples=15, deadline=None)
+@given(labels=st.lists(NAMES, min_size=1, max_size=8))
+def test_every_label_comes_back_by_name_and_every_index_is_in_range(form, labels):
+    labels = [f"c{label}" for label in labels]
+    ids = [f"{index:03d}" for index in range(len(labels))]
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = read_source(lay_out(form, Path(folder) / "data", labels, ids), labelled=True)
+    assert manifest.classes == tuple(sorted(set(labels)))
+    assert ((manifest.labels >= 0) & (manifest.labels < len(manifest.classes))).all()
+    back = [manifest.classes[label] for label in manifest.labels]
+    assert back == (sorted(labels) if form == "folder" else labels)
+
+
+@pytest.mark.parametrize("form", list(MAKERS))
+def test_whole_number_labels_keep_their_value_in_every_form(form, tmp_path):
+    manifest = read_source(lay_out(form, tmp_path / "d", ["0", "3", "1", "3"], ["a", "b", "c", "d"]))
+    assert manifest.classes == ("0", "1", "2", "3")
+    assert sorted(manifest.labels) == [0, 1, 3, 3]
+
+
+@pytest.mark.parametrize("form", list(MAKERS))
+def test_a_label_that_the_config_does_not_name_is_an_error_in_every_form(form, tmp_path):
+    source = lay_out(form, tmp_path / "d", ["cat", "owl"], ["a", "b"])
+    with pytest.raises(DataError, match=r"does not name, for example 'owl'"):
+        read_source(source, classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize("form", list(MAKERS))
+def test_no_picture_is_opened_and_the_class_order_does_not_depend_on_the_row_order(form, tmp_path):
+    ids = ["a", "b", "c", "d"]
+    first = read_source(lay_out(form, tmp_path / "1", ["x", "z", "y", "z"], ids))
+    second = read_source(lay_out(form, tmp_path / "2", ["z", "y", "z", "x"], ids))
+    assert first.classes == second.classes == ("x", "y", "z")
+
+
+def test_every_location_is_absolute_even_of_a_relative_source(source, monkeypatch):
+    monkeypatch.chdir(source.parent)
+    places = read_source(Path(source.name)).locations()
+    monkeypatch.chdir("/")
+    assert all(place.file.is_absolute() and place.file.is_file() for place in places)
+
+
+@pytest.mark.parametrize("form", ["folder", "csv", "kaggle"])
+def test_a_picture_that_is_a_link_out_of_the_data_is_an_error(form, tmp_path):
+    source = lay_out(form, tmp_path / "d", ["x", "y"], ["a", "b"])
+    picture = next((tmp_path / "d").rglob("a.jpg"))
+    (tmp_path / "secret.jpg").touch()
+    picture.unlink()
+    picture.symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(DataError, match="leads out of"):
+        read_source(source)
 
 
 def test_every_picture_is_listed_once_with_its_label(source):
@@ -281,4 +369,12 @@ def test_the_blood_cells_are_recognised_with_their_class_names_and_practice_test
     assert (found.source.name, found.pictures, found.label_column) == ("train.csv", 13_759, "label")
     assert found.classes[0] == "basophil"
     assert found.test == SHARED / "blood" / "practice_test.csv"
-    assert sniff(SHARED / "trash").pictures == 2_527
+    assert sniff(SHARED / "blood" / "train.csv").classes == found.classes
+    assert len(read_source(SHARED / "blood")) == 13_759
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not here")
+def test_the_photographs_of_trash_are_recognised_from_either_folder():
+    outer, inner = sniff(SHARED / "trash"), sniff(SHARED / "trash" / "images")
+    assert outer.source == inner.source == SHARED / "trash" / "images"
+    assert (inner.pictures, inner.counts[0], inner.classes[0]) == (2_527, 403, "cardboard")

@@ -9,16 +9,24 @@ from typing import Literal
 
 from toolkit.errors import DataError, MissingFileError
 from toolkit.manifest import Manifest
-from toolkit.sources.files import is_image
+from toolkit.sources.columns import ID_NAMES, id_and_path_columns
+from toolkit.sources.files import is_hidden, scan
 from toolkit.sources.folder import read_folder
-from toolkit.sources.table import LABEL_NAMES, Table, id_and_path_columns, read_csv, read_table
+from toolkit.sources.labels import Labels
+from toolkit.sources.resolving import Resolver, choose_root
+from toolkit.sources.table import Table, read_table
+from toolkit.sources.tabular import manifest_of
 
-_TRAIN_TABLES = ("train.csv", "train_labels.csv", "labels.csv", "training.csv")
-_TEST_TABLES = ("test.csv", "sample_submission.csv", "sampleSubmission.csv")
-_FOLDERS = {
-    "train": ("train_images", "train", "images/train", "images", "train_jpg", "jpeg/train", "."),
-    "test": ("test_images", "test", "images/test", "images", "test_jpg", "jpeg/test", "."),
+Split = Literal["train", "val", "test"]
+
+_SAMPLES = ("sample_submission.csv", "samplesubmission.csv")
+_TABLES: dict[str, tuple[str, ...]] = {
+    "train": ("train.csv", "training.csv", "train_labels.csv", "labels.csv"),
+    "val": ("val.csv", "valid.csv", "validation.csv"),
+    "test": ("test.csv", *_SAMPLES),
 }
+_STEMS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+_SAMPLED_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -27,37 +35,60 @@ class KaggleLayout:
 
     Attributes:
         table: CSV of the asked part.
-        images: Folder of its pictures.
+        resolver: Its pictures.
         label_column: Column that the sample submission asks for, None where it does not say.
+        is_sample: Whether the table is the sample submission, whose labels mean nothing.
     """
 
-    table: Path
-    images: Path
+    table: Table
+    resolver: Resolver
     label_column: str | None
+    is_sample: bool
 
 
-def find_layout(root: Path, split: Literal["train", "val", "test"] = "train") -> KaggleLayout:
-    """Look for the files of a part.
+def looks_like_kaggle(root: Path) -> bool:
+    """Whether a folder has a training table beside a test table or sample submission."""
+    return _named(root, _TABLES["train"]) is not None and _named(root, _TABLES["test"]) is not None
+
+
+def has_training_table(root: Path) -> bool:
+    """Whether a folder has a table that can only be that of the training pictures; `labels.csv` may be anything."""
+    return _named(root, _TABLES["train"][:3]) is not None
+
+
+def find_layout(
+    root: Path,
+    split: Split = "train",
+    *,
+    images: Path | None = None,
+    id_column: str | None = None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+) -> KaggleLayout:
+    """Look for the files of a part; settings that are given are not looked for.
 
     Raises:
         MissingFileError: The table or the pictures are not there.
+        DataError: A named column is not in the table, or a path leads out of the folder.
     """
-    part = "train" if split == "train" else "test"
-    candidates = _TRAIN_TABLES if part == "train" else _TEST_TABLES
-    table = next((root / name for name in candidates if (root / name).is_file()), None)
-    if table is None:
-        raise MissingFileError(f"{root} holds none of {', '.join(candidates)}. Name the CSV itself as the source.")
-    read = read_table(table)
-    _, paths = id_and_path_columns(read, None, None)
-    sample = read.column(paths)[:20]
-    for name in _FOLDERS[part]:
-        folder = root / name
-        if folder.is_dir() and _holds(folder, sample):
-            return KaggleLayout(table, folder, _asked(root, read))
-    raise MissingFileError(
-        f"{root}: the pictures of {table.name}, such as {sample[0]!r}, are in none of the usual folders "
-        f"({', '.join(_FOLDERS[part])}). Set `data.images` to their folder."
-    )
+    path = _named(root, _TABLES[split])
+    if path is None:
+        raise MissingFileError(
+            f"{root} holds none of {', '.join(_TABLES[split])}. Name the CSV of the {split} pictures as the source."
+        )
+    table = read_table(path)
+    asked = label_column or _asked(root, table if split == "train" else _train_table(root))
+    _, paths = id_and_path_columns(table, id_column, path_column, (asked,))
+    sample = table.column(paths)[:_SAMPLED_ROWS]
+    folders = _picture_folders(root, split) if images is None else [images]
+    resolver = choose_root(sample, folders, path) if images is None else Resolver(images, path)
+    if resolver is None:
+        looked = ", ".join(dict.fromkeys(folder.relative_to(root).as_posix() for folder in folders if folder.is_dir()))
+        raise MissingFileError(
+            f"The pictures of {path}, such as {sample[0]!r}, are in none of the folders of {root}: looked in {looked}. "
+            "Set `data.images` to their folder."
+        )
+    return KaggleLayout(table, resolver, asked, path.name.lower() in _SAMPLES)
 
 
 def read_kaggle(
@@ -69,8 +100,8 @@ def read_kaggle(
     label_column: str | None = None,
     group_column: str | None = None,
     classes: Sequence[str] | None = None,
-    split: Literal["train", "val", "test"] = "train",
-    labelled: bool = True,
+    split: Split = "train",
+    labels: Labels = "required",
 ) -> Manifest:
     """Read a part of a competition; arguments as for a CSV, `images` replacing the folder that is found.
 
@@ -78,49 +109,73 @@ def read_kaggle(
         DataError: As for a CSV.
         MissingFileError: The table or pictures are not there.
     """
-    if split != "train" and not any((root / name).is_file() for name in _TEST_TABLES) and (root / "test").is_dir():
-        return read_folder(root / "test", classes=classes, labelled=labelled)
-    layout = find_layout(root, split)
-    return read_csv(
+    if split != "train" and _named(root, _TABLES[split]) is None:
+        usual = [folder for folder in _picture_folders(root, split, others=False) if folder.is_dir()]
+        folder = images or next(iter(usual), None)
+        if folder is not None:
+            return read_folder(folder, classes=classes, labels=labels)
+    layout = find_layout(
+        root, split, images=images, id_column=id_column, path_column=path_column, label_column=label_column
+    )
+    if layout.is_sample and labels == "required":
+        raise DataError(
+            f"The {split} pictures of {root} are listed in {layout.table.path.name} alone, whose labels are "
+            "placeholders. Read them without labels, or name a CSV with the true ones."
+        )
+    # The test table lacks columns that only training has.
+    group = group_column if split == "train" or group_column in layout.table.columns else None
+    return manifest_of(
         layout.table,
-        images=images or layout.images,
-        id_column=id_column,
-        path_column=path_column,
-        label_column=label_column or (layout.label_column if split == "train" else None),
-        group_column=group_column,
-        classes=classes,
-        labelled=labelled,
+        layout.resolver,
+        id_column,
+        path_column,
+        layout.label_column,
+        group,
+        classes,
+        "ignored" if layout.is_sample else labels,
     )
 
 
-def _holds(folder: Path, names: Sequence[str]) -> bool:
-    """Whether a folder holds the first of these pictures, with or without file ending."""
-    first = folder / names[0]
-    if is_image(names[0]) and first.is_file():
-        return True
-    return any(is_image(path.name) for path in first.parent.glob(f"{_escaped(first.name)}.*"))
+def _named(root: Path, names: Sequence[str]) -> Path | None:
+    """The first file of these names that a folder has, capitals aside."""
+    if not root.is_dir():
+        return None
+    files = {entry.name.lower(): entry.name for entry in scan(root) if entry.is_file()}
+    return next((root / files[name] for name in names if name in files), None)
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+def _picture_folders(root: Path, split: Split, *, others: bool = True) -> list[Path]:
+    """Where a part's pictures usually are, the likeliest first; then all other folders but those of other parts."""
+    names = [
+        pattern.format(stem)
+        for pattern in ("{}_images", "{}", "images/{}", "{}_jpg", "jpeg/{}")
+        for stem in _STEMS[split]
+    ]
+    if others:
+        foreign = [stem for part, stems in _STEMS.items() if part != split for stem in stems]
+        rest = [entry.name for entry in scan(root) if entry.is_dir() and not is_hidden(entry.name)]
+        names += ["images", ".", *(name for name in rest if not any(stem in name.lower() for stem in foreign))]
+    return [root / name for name in dict.fromkeys(names)]
 
 
-def _asked(root: Path, table: Table) -> str | None:
-    """The column of the sample submission that the training table has too, its ids aside."""
-    for name in _TEST_TABLES[1:]:
-        if (root / name).is_file():
-            sample = read_table(root / name)
-            ids, _ = id_and_path_columns(sample, None, None)
-            asked = [column for column in sample.columns if column != ids and column in table.columns]
-            if len(asked) == 1:
-                return asked[0]
-    return table.guess(LABEL_NAMES)
+def _train_table(root: Path) -> Table | None:
+    path = _named(root, _TABLES["train"])
+    return None if path is None else read_table(path)
 
 
-def looks_like_kaggle(root: Path) -> bool:
-    """Whether a folder has a training table beside a test table or sample submission."""
-    trains = any((root / name).is_file() for name in _TRAIN_TABLES)
-    return trains and any((root / name).is_file() for name in _TEST_TABLES)
-
-
-__all__ = ["DataError", "KaggleLayout", "find_layout", "looks_like_kaggle", "read_kaggle"]
+def _asked(root: Path, train: Table | None) -> str | None:
+    """The training column that the sample submission asks for: it bears that name, or its values head the columns."""
+    path = _named(root, _SAMPLES)
+    if path is None or train is None:
+        return None
+    sample = read_table(path)
+    columns = list(sample.columns)
+    asked = [column for column in columns if column != (sample.guess(ID_NAMES) or columns[0])]
+    same = [column for column in asked if column in train.columns]
+    if len(asked) == len(same) == 1:
+        return same[0]
+    if len(asked) > 1 and not same:
+        spread = [column for column, values in train.columns.items() if set(values) <= set(asked)]
+        if len(spread) == 1:
+            return spread[0]
+    return None

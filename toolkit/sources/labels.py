@@ -3,12 +3,59 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from pathlib import Path
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import Literal
 
 import numpy as np
 
 from toolkit.errors import DataError
+from toolkit.manifest import UNLABELLED
+
+Labels = Literal["required", "optional", "ignored"]
+
+_ABSENT = frozenset({"", "nan", "na", "n/a", "null", "none", "<na>"})
+# Longer ones are serial numbers, not classes, and would not fit an integer.
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,18})\.0+")
+
+
+def index_column(
+    texts: Sequence[str], classes: Sequence[str] | None, where: str, rows: Sequence[int], *, required: bool
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Indices of a column of labels, some of which may be absent.
+
+    Args:
+        texts: n labels as the source writes them.
+        classes: Class names by index, or None; a class named `none` or `NA` makes such labels present.
+        where: File and column, for errors.
+        rows: Number of each row, as a person counts.
+        required: Whether an absent label is an error.
+
+    Returns:
+        `(n,)` int64, -1 where absent, and k names.
+
+    Raises:
+        DataError: A label is absent though required, or not among the classes.
+    """
+    names = frozenset(classes or ())
+    present = [not is_absent(text, names) for text in texts]
+    empty = [(row, text) for row, text, there in zip(rows, texts, present, strict=True) if not there]
+    if empty and required:
+        shown = ", ".join(str(row) for row, _ in empty[:5]) + (", …" if len(empty) > 5 else "")
+        words = sorted({text.strip() for _, text in empty if text.strip()})
+        hint = f" If {words[0]!r} is a class, name it in `data.classes`." if words else ""
+        raise DataError(
+            f"{where} has {len(empty)} absent labels (rows {shown}). Every picture that is trained on needs a label: "
+            f"fill them in, or remove these rows.{hint}"
+        )
+    indices = np.full(len(texts), UNLABELLED, np.int64)
+    if len(empty) == len(texts):
+        return indices, tuple(classes or ())
+    found, order = index_labels([text for text, there in zip(texts, present, strict=True) if there], classes, where)
+    indices[np.array(present)] = found
+    return indices, order
 
 
 def index_labels(
@@ -19,10 +66,10 @@ def index_labels(
     Given class names: a label is one of them, or else an index into them. Without: if every label is a whole number
     written plainly (`0`, `7`, not `01`), it keeps its value as its index, unless more than half of the indices up to
     the largest would then be empty; otherwise names that look like whole numbers are sorted by value, others
-    alphabetically.
+    alphabetically. In a column of whole numbers the `.0` that table programs add beside empty cells is dropped.
 
     Args:
-        labels: n texts, none empty.
+        labels: n texts, none absent.
         classes: Class names by index, or None.
         where: File and column, for errors.
 
@@ -32,73 +79,70 @@ def index_labels(
     Raises:
         DataError: A label is not among the classes.
     """
-    labels = [_tidy(label) for label in labels]
-    found = set(labels)
+    spelled = {label: unicodedata.normalize("NFC", label.strip()) for label in set(labels)}
+    whole = _without_point_zero(spelled)
     if classes is not None:
-        names = tuple(str(name) for name in classes)
-        if len(set(names)) != len(names):
-            raise DataError(f"`data.classes` names a class twice: {', '.join(names)}. Every class needs its own name.")
+        names = _checked(classes)
         index = {name: number for number, name in enumerate(names)}
-        if not found <= index.keys() and all(_plain_number(label) and int(label) < len(names) for label in found):
+        if not index.keys() >= set(spelled.values()):
+            spelled = whole
+        if not index.keys() >= set(spelled.values()) and all(
+            _plain_number(label) and int(label) < len(names) for label in spelled.values()
+        ):
             index = {str(number): number for number in range(len(names))}
-        unknown = sorted(found - index.keys())
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.6)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{where} holds {len(unknown)} labels that `data.classes` does not name, for example {unknown[0]!r}; "
-                f"known are {', '.join(names[:20])}.{hint} Correct the labels or `data.classes`."
-            )
-        return np.array([index[label] for label in labels], np.int64), names
+        _check_known(set(spelled.values()), index, names, where)
+    else:
+        spelled = whole
+        names = _class_order(set(spelled.values()))
+        index = {name: number for number, name in enumerate(names)}
+    number = {label: index[name] for label, name in spelled.items()}
+    return np.array([number[label] for label in labels], np.int64), names
+
+
+def is_absent(text: str, names: Collection[str] = ()) -> bool:
+    """Whether a text stands for nothing; never where it is one of `names`."""
+    return text.strip().lower() in _ABSENT and text.strip() not in names
+
+
+def _class_order(found: set[str]) -> tuple[str, ...]:
     if all(_plain_number(label) for label in found):
-        values = {int(label) for label in found}
-        if max(values) + 1 <= 2 * len(values):
-            names = tuple(str(number) for number in range(max(values) + 1))
-            return np.array([int(label) for label in labels], np.int64), names
-    numeric = all(label.isascii() and label.isdigit() for label in found)
-    names = tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
-    index = {name: number for number, name in enumerate(names)}
-    return np.array([index[label] for label in labels], np.int64), names
+        largest = max(int(label) for label in found)
+        if largest + 1 <= 2 * len(found):
+            return tuple(str(number) for number in range(largest + 1))
+    if all(_WHOLE.fullmatch(label) for label in found):
+        return tuple(sorted(found, key=lambda label: (int(label), label)))
+    return tuple(sorted(found))
 
 
-def check_present(labels: Sequence[str], where: str, first_row: int = 1) -> None:
-    """Make sure that no label is empty or a spelling of nothing.
+def _checked(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(unicodedata.normalize("NFC", str(name)) for name in classes)
+    if len(set(names)) != len(names):
+        raise DataError(f"`data.classes` names a class twice: {', '.join(names)}. Every class needs its own name.")
+    return names
 
-    Args:
-        labels: Texts.
-        where: File and column.
-        first_row: Number of the first row, as a person counts.
 
-    Raises:
-        DataError: Some are.
-    """
-    empty = [row for row, label in enumerate(labels, start=first_row) if is_absent(label)]
-    if empty:
-        shown = ", ".join(str(row) for row in empty[:5])
+def _check_known(found: set[str], index: dict[str, int], names: Sequence[str], where: str) -> None:
+    unknown = sorted(found - index.keys())
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.6)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
-            f"{where} has {len(empty)} absent labels (rows {shown}{', …' if len(empty) > 5 else ''}). Every picture "
-            "that is trained on needs a label: fill them in, or remove these rows."
+            f"{where} holds {len(unknown)} labels that `data.classes` does not name, for example {unknown[0]!r}; "
+            f"known are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}.{hint} Correct the labels or "
+            "`data.classes`."
         )
 
 
-def is_absent(label: str) -> bool:
-    """Whether a text stands for no label."""
-    return label.strip().lower() in {"", "nan", "na", "n/a", "null", "none", "<na>"}
-
-
-def _tidy(label: str) -> str:
-    """Drop the `.0` that a table program gives whole numbers beside empty cells."""
-    label = label.strip()
-    head, point, tail = label.partition(".")
-    return head if point and head.isdigit() and set(tail) == {"0"} else label
+def _without_point_zero(spelled: dict[str, str]) -> dict[str, str]:
+    """Whole numbers without `.0`, if there are no other labels: `1.0` beside `1.5` is a name."""
+    whole = {}
+    for label, text in spelled.items():
+        match = _WHOLE_FLOAT.fullmatch(text)
+        if not match and not _WHOLE.fullmatch(text):
+            return spelled
+        whole[label] = match[1] if match else text
+    return whole
 
 
 def _plain_number(label: str) -> bool:
-    return label.isascii() and label.isdigit() and str(int(label)) == label
-
-
-def nearest_column(name: str, columns: Sequence[str], path: Path) -> DataError:
-    """The error for a column that does not exist."""
-    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return DataError(f"{path} has no column {name!r}{hint} Its columns are {', '.join(map(repr, columns))}.")
+    return bool(_WHOLE.fullmatch(label)) and int(label) >= 0 and str(int(label)) == label

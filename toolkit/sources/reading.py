@@ -9,11 +9,14 @@ from typing import Literal
 from toolkit.errors import DataError, MissingFileError
 from toolkit.manifest import Manifest
 from toolkit.sources.folder import read_folder
-from toolkit.sources.kaggle import looks_like_kaggle, read_kaggle
+from toolkit.sources.kaggle import has_training_table, looks_like_kaggle, read_kaggle
+from toolkit.sources.labels import Labels
 from toolkit.sources.npz import read_npz
-from toolkit.sources.table import read_csv
+from toolkit.sources.tabular import read_csv
 
 FORMATS = ("folder", "csv", "kaggle", "npz")
+_SPLITS = ("train", "val", "test")
+_OF_FILES = {".csv": "csv", ".tsv": "csv", ".npz": "npz"}
 
 
 def recognise(path: Path) -> str:
@@ -24,18 +27,17 @@ def recognise(path: Path) -> str:
         DataError: A file of another kind.
     """
     if path.is_dir():
-        return "kaggle" if looks_like_kaggle(path) else "folder"
+        return "kaggle" if looks_like_kaggle(path) or has_training_table(path) else "folder"
     if not path.exists():
         raise MissingFileError(
             f"There is no data at {path}. Set `data.source` to a folder of class folders, a CSV, a Kaggle folder or an "
             ".npz file."
         )
-    forms = {".csv": "csv", ".tsv": "csv", ".npz": "npz"}
-    if path.suffix.lower() not in forms:
+    if path.suffix.lower() not in _OF_FILES:
         raise DataError(
             f"{path} is neither a folder nor a .csv, .tsv or .npz file. Convert it, or name the folder of its pictures."
         )
-    return forms[path.suffix.lower()]
+    return _OF_FILES[path.suffix.lower()]
 
 
 def read_source(
@@ -49,7 +51,7 @@ def read_source(
     group_column: str | None = None,
     classes: Sequence[str] | None = None,
     split: Literal["train", "val", "test"] = "train",
-    labelled: bool = True,
+    labelled: bool | None = None,
 ) -> Manifest:
     """Read a source; no picture is opened.
 
@@ -62,34 +64,59 @@ def read_source(
         label_column: CSV column of labels; None: guessed.
         group_column: CSV column of groups that are never split; None: none.
         classes: Class names by index; None: from the labels.
-        split: Which part of a Kaggle folder or of MedMNIST's arrays.
-        labelled: Whether every picture must have a label.
+        split: Which part of a Kaggle folder or of MedMNIST's arrays; other sources are read as they are.
+        labelled: Whether every picture must have a label; None: if `split` is `train`. Otherwise pictures have one
+            where the source gives it, else -1.
+
+    Returns:
+        A manifest whose root is absolute, rows in the order of the source; those of folders are sorted by path.
 
     Raises:
         DataError: The source contradicts itself or the arguments.
         MissingFileError: Something is not there.
     """
-    form = recognise(path) if format == "auto" else format
-    if form not in FORMATS:
-        raise DataError(f"There is no source format {format!r}; known: auto, {', '.join(FORMATS)}.")
-    if not path.exists():
-        recognise(path)
-    if group_column is not None and form in {"folder", "npz"}:
-        raise DataError(
-            f"`data.group` names the column {group_column!r}, but {path} is read as {form}, which has no columns. "
-            "Write a CSV with paths, labels and groups, and name that as the source."
-        )
+    path = Path(path).absolute()
+    if split not in _SPLITS:
+        raise DataError(f"There is no split {split!r}; known: {', '.join(_SPLITS)}.")
+    form = _form(path, format)
+    labels: Labels = "required" if labelled or (labelled is None and split == "train") else "optional"
     columns = {
-        "images": images,
         "id_column": id_column,
         "path_column": path_column,
         "label_column": label_column,
         "group_column": group_column,
     }
-    if form == "folder":
-        return read_folder(path, classes=classes, labelled=labelled)
-    if form == "npz":
-        return read_npz(path, classes=classes, split=split, labelled=labelled)
+    if form in {"folder", "npz"}:
+        _check_no_columns(path, form, images, columns)
+        if form == "folder":
+            return read_folder(path, classes=classes, labels=labels)
+        return read_npz(path, classes=classes, split=split, labels=labels)
+    place = None if images is None else Path(images).absolute()
     if form == "kaggle":
-        return read_kaggle(path, **columns, classes=classes, split=split, labelled=labelled)  # type: ignore[arg-type]
-    return read_csv(path, **columns, classes=classes, labelled=labelled)  # type: ignore[arg-type]
+        return read_kaggle(path, images=place, **columns, classes=classes, split=split, labels=labels)
+    return read_csv(path, images=place, **columns, classes=classes, labels=labels)
+
+
+def _form(path: Path, format: str) -> str:
+    """The form to read a source as, once it is clear that it can have that form."""
+    if format != "auto" and format not in FORMATS:
+        raise DataError(f"There is no source format {format!r}; known: auto, {', '.join(FORMATS)}.")
+    if format == "auto" or not path.exists():
+        return recognise(path)
+    if path.is_dir() != (format in {"folder", "kaggle"}):
+        raise DataError(
+            f"`data.format` is {format!r}, but {path} is a {'folder' if path.is_dir() else 'file'}. Name the "
+            f"{'file' if path.is_dir() else 'folder'} as the source, or leave `data.format` on auto."
+        )
+    return format
+
+
+def _check_no_columns(path: Path, form: str, images: Path | None, columns: dict[str, str | None]) -> None:
+    """Make sure that no setting is dropped in silence."""
+    named = {"images": images, **columns}
+    given = ["group" if name == "group_column" else name for name, value in named.items() if value is not None]
+    if given:
+        raise DataError(
+            f"`data.{given[0]}` speaks of a CSV, but {path} is read as {form}, which has no columns. Remove the "
+            "setting, or write a CSV with paths, labels and groups, and name that as the source."
+        )

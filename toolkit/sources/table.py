@@ -1,38 +1,35 @@
-"""A CSV with one row a picture."""
+"""A CSV as text, however it was written."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Sequence
+import difflib
+import io
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import DataError, MissingFileError
-from toolkit.manifest import UNLABELLED, Manifest
-from toolkit.sources.files import Resolver, is_image
-from toolkit.sources.labels import check_present, index_labels, is_absent, nearest_column
-
-# Names by which columns are recognised where the config names none, the likeliest first.
-ID_NAMES = ("image_id", "id", "image", "img_id", "filename", "file_name", "file", "name", "path", "filepath")
-PATH_NAMES = ("path", "filepath", "file_path", "image_path", "filename", "file_name", "file")
-LABEL_NAMES = ("label", "class", "target", "category", "label_id", "class_id", "labels", "class_name", "diagnosis", "y")
-GROUP_NAMES = ("group", "group_id", "patient", "patient_id", "slide", "slide_id", "video", "video_id", "subject")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV as text.
+    """A CSV; every cell is text, so that labels like `01` survive.
 
     Attributes:
         path: The file.
-        columns: Values by column name, all texts of one length.
+        columns: n values by column name.
+        rows: Line of the file on which each row begins, `(n,)`.
     """
 
     path: Path
     columns: dict[str, list[str]]
+    rows: list[int]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), []))
+        return len(self.rows)
 
     def column(self, name: str) -> list[str]:
         """Values of a column.
@@ -41,128 +38,80 @@ class Table:
             DataError: There is none; the nearest is named.
         """
         if name not in self.columns:
-            raise nearest_column(name, list(self.columns), self.path)
+            near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise DataError(
+                f"{self.path} has no column {name!r}{hint} Its columns are {', '.join(map(repr, self.columns))}."
+            )
         return self.columns[name]
 
-    def guess(self, names: Sequence[str]) -> str | None:
-        """The first column that bears one of these names, capitals aside."""
-        lower = {column.lower().strip(): column for column in self.columns}
-        return next((lower[name] for name in names if name in lower), None)
+    def guess_all(self, names: Sequence[str], taken: Collection[str | None] = ()) -> list[str]:
+        """Columns that bear one of these names, capitals and punctuation aside, in the order of the names."""
+        plain = {_plain(column): column for column in reversed(self.columns) if column not in taken}
+        return [plain[_plain(name)] for name in names if _plain(name) in plain]
+
+    def guess(self, names: Sequence[str], taken: Collection[str | None] = ()) -> str | None:
+        """The first of `guess_all`."""
+        return next(iter(self.guess_all(names, taken)), None)
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV: commas, semicolons or tabs; UTF-8 with or without BOM, else Latin-1; everything stays text.
+    """Read a CSV: commas, semicolons or tabs; UTF-8 or UTF-16 with BOM, UTF-8 without, else Latin-1.
 
     Raises:
         MissingFileError: There is no such file.
         DataError: No rows, doubled columns, or rows of other lengths than the header.
     """
+    text = _decode(path)
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
+    records, numbers, previous = [], [], 0
+    # Lines are left to the reader: cells may hold line breaks, and splitlines() knows more of them than CSV does.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                records.append([cell.strip() for cell in record])
+                numbers.append(previous + 1)
+            previous = reader.line_num
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: the row that begins on line {previous + 1} cannot be read ({error}). Check it for a quotation "
+            "mark that is not closed."
+        ) from error
+    if len(records) < 2:
+        raise DataError(f"{path} holds no rows below its header. Expected one row a picture.")
+    for number, record in zip(numbers, records, strict=True):
+        if len(record) != len(records[0]):
+            raise DataError(
+                f"{path}: row {number} has {len(record)} cells, but the header has {len(records[0])}. Check that row "
+                "for a missing or additional separator or quotation mark."
+            )
+    columns: dict[str, list[str]] = {}
+    for name, *values in zip(*records, strict=True):
+        if not name and not any(values):
+            continue  # spreadsheets write separators for columns that were once in use
+        if name in columns:
+            raise DataError(f"{path} has the column {name!r} more than once. Every column needs its own name.")
+        columns[name] = values
+    return Table(path, columns, numbers[1:])
+
+
+def _decode(path: Path) -> str:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise MissingFileError(f"There is no CSV at {path}. Set `data.source` to an existing file.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     if "\x00" in text:
         raise DataError(f"{path} is no text file. Expected a CSV with a header line and one row a picture.")
-    lines = text.splitlines()
-    header = next((line for line in lines if line.strip()), "")
-    separator = max(",;\t", key=header.count)
-    rows = [row for row in csv.reader(lines, delimiter=separator) if any(cell.strip() for cell in row)]
-    if len(rows) < 2:
-        raise DataError(f"{path} holds no rows below its header. Expected one row a picture.")
-    names = [name.strip() for name in rows[0]]
-    if len(set(names)) != len(names):
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{path} has the column {doubled[0]!r} more than once. Every column needs its own name.")
-    uneven = [number for number, row in enumerate(rows[1:], start=2) if len(row) != len(names)]
-    if uneven:
-        raise DataError(
-            f"{path}: row {uneven[0]} has {len(rows[uneven[0] - 1])} cells, but the header has {len(names)}. Check "
-            "that row for a missing or additional separator or quotation mark."
-        )
-    columns = {name: [row[index].strip() for row in rows[1:]] for index, name in enumerate(names)}
-    return Table(path, columns)
+    return text
 
 
-def read_csv(
-    path: Path,
-    *,
-    images: Path | None = None,
-    id_column: str | None = None,
-    path_column: str | None = None,
-    label_column: str | None = None,
-    group_column: str | None = None,
-    classes: Sequence[str] | None = None,
-    labelled: bool = True,
-) -> Manifest:
-    """Read a CSV and find its pictures.
-
-    Args:
-        path: The file.
-        images: Folder that paths or ids start from, with or without file ending; None: the CSV's own.
-        id_column: Column of unique ids; None: guessed.
-        path_column: Column of paths; None: guessed, else the ids are looked up.
-        label_column: Column of labels; None: guessed.
-        group_column: Column of groups that are never split; None: none.
-        classes: Class names by index; None: from the labels.
-        labelled: Whether every row must have a label.
-
-    Raises:
-        DataError: Unknown columns, doubled ids, absent labels, paths outside the folder.
-        MissingFileError: The CSV or pictures are missing.
-    """
-    table = read_table(path)
-    ids, paths = id_and_path_columns(table, id_column, path_column)
-    names = table.column(ids)
-    root = path.parent if images is None else images
-    files = Resolver(root, path).resolve(table.column(paths))
-    label = label_column or table.guess(LABEL_NAMES)
-    if label_column is not None and labelled:
-        table.column(label_column)
-    groups = None if group_column is None else _groups(table.column(group_column), group_column)
-    if label is None or label not in table.columns:
-        if labelled:
-            raise DataError(
-                f"{path} has no column that looks like labels; its columns are {', '.join(table.columns)}. Name it in "
-                "`data.label_column`."
-            )
-        return Manifest.build(root, classes or (), names, files, None, groups)
-    texts = table.column(label)
-    where = f"column {label!r} of {path}"
-    if labelled:
-        check_present(texts, where, first_row=2)
-    if not labelled and any(is_absent(text) for text in texts):
-        return Manifest.build(root, classes or (), names, files, [UNLABELLED] * len(names), groups)
-    indices, found = index_labels(texts, classes, where)
-    return Manifest.build(root, found, names, files, indices, groups)
-
-
-def id_and_path_columns(table: Table, id_column: str | None, path_column: str | None) -> tuple[str, str]:
-    """The columns of ids and of paths; the same one where a table has no other.
-
-    Raises:
-        DataError: Neither is named or recognised.
-    """
-    for name in (id_column, path_column):
-        if name is not None:
-            table.column(name)
-    ids = id_column or table.guess(ID_NAMES)
-    paths = path_column or table.guess(PATH_NAMES)
-    if ids is None and paths is None:
-        likely = [name for name, values in table.columns.items() if all(is_image(value) for value in values)]
-        if not likely:
-            raise DataError(
-                f"{table.path} has no column that looks like picture ids or paths; its columns are "
-                f"{', '.join(table.columns)}. Name one in `data.id_column` or `data.path_column`."
-            )
-        ids = likely[0]
-    first = ids or paths or ""
-    return first, paths or first
-
-
-def _groups(values: Sequence[str], column: str) -> list[str]:
-    # The column's name keeps groups apart from image ids, which stand for pictures without a group.
-    return ["" if is_absent(value) else f"{column}={value}" for value in values]
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
