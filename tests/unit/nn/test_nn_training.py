@@ -188,8 +188,9 @@ import numpy as np
 from toolkit.nn import runtime
 runtime.setup(deterministic=True, threads=2)
 from toolkit.nn.feeding import Feeder
-from toolkit.nn.heads import build_model
+from toolkit.nn.heads import add_head, pool
 from toolkit.nn.training import Validation, train
+import keras
 
 folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
@@ -205,7 +206,11 @@ def on_progress(done, total):
     if done == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
-model = build_model("efficientnet_lite0", 32, 3, units=(32,), unfreeze=4, seed=3)
+inputs = keras.Input((32, 32, 3))
+x = keras.layers.Conv2D(16, 3, strides=2, use_bias=False)(keras.layers.Rescaling(1 / 255)(inputs))
+x = keras.layers.DepthwiseConv2D(3)(keras.layers.ReLU()(keras.layers.BatchNormalization()(x)))
+x = add_head(pool(keras.layers.SpatialDropout2D(0.2)(x), "avg"), 3, 1, (32,), 0.5, "relu", True, seed=3)
+model = keras.Model(inputs, x)
 train(model, Feeder.of_images(read, ids, labels, n_classes=3, batch_size=8, augment=flip),
       Validation(read, ids[:8], labels[:8]), epochs=4, optimizer="adamw", schedule="cosine",
       checkpoint_dir=folder / "state", on_progress=on_progress)
