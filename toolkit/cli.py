@@ -35,6 +35,7 @@ Assignments = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 _DEFAULT_CONFIG = Path("contest.yaml")
+_INTERRUPTED = 130
 
 
 def _console(as_json: bool) -> Console:
@@ -186,9 +187,10 @@ def main() -> None:
 
         _console(False).error(str(disk_full(Path(error.filename or "the results"))))
         sys.exit(1)
-    except KeyboardInterrupt:
-        _console(False).error("Interrupted. Finished work is kept: run the same command again to go on.")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer has turned Ctrl-C into this
+            _console(False).error("Interrupted. Finished work is kept: run the same command again to go on.")
+        raise
 
 
 if __name__ == "__main__":
