@@ -134,11 +134,29 @@ def describe() -> Runtime:
 
 
 def release() -> None:
-    """Free the graphs and names of models that are no longer used; call it between many trainings of one process."""
+    """Free the graphs and names of models that are no longer used; call it between the trainings of one process.
+
+    Models that are still used can be run and trained on; only a training step not compiled yet must be made anew.
+    """
     import keras
 
     keras.utils.clear_session(free_memory=False)
+    if _on_tensorflow():
+        _forget_gradients()
     gc.collect()
+
+
+def _forget_gradients() -> None:
+    """Drop the gradients that TensorFlow registers under a new name in each graph, and never drops.
+
+    Each holds its graph and so all variables of a model: the optimiser's update registers one, every swish another.
+    """
+    with suppress(ImportError, AttributeError):  # a detail of TensorFlow; without it memory grows, nothing breaks
+        from tensorflow.python.framework import ops
+
+        registered = ops.gradient_registry._registry
+        for name in [name for name in registered if name.startswith("CustomGradient-")]:
+            del registered[name]
 
 
 def compile_forward(model: Any) -> Forward:

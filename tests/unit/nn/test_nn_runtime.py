@@ -1,10 +1,14 @@
+import gc
 import subprocess
 import sys
+import weakref
 
 import keras
 import numpy as np
 
 from toolkit.nn import runtime
+from toolkit.nn.feeding import Feeder
+from toolkit.nn.training import Validation, train
 
 START = """
 import os, sys
@@ -55,8 +59,27 @@ def test_the_seed_is_set_each_time():
     assert (np.random.rand(), np.asarray(keras.initializers.GlorotUniform()((2, 2))).tolist()) == first
 
 
-def test_a_model_is_compiled_once_and_forgotten_with_it(make_pictures):
+def test_a_model_is_compiled_once():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Flatten()(inputs))
     assert runtime.compile_forward(model) is runtime.compile_forward(model)
+
+
+def test_finished_trainings_leave_no_graph_and_no_variable_behind(make_pictures):
+    pictures = make_pictures(8, 8)
+    feeder = Feeder.of_images(pictures.read, pictures.ids, pictures.labels, n_classes=3, batch_size=4)
+
+    def train_one():
+        inputs = keras.Input((8, 8, 3))
+        x = keras.layers.Dense(4, activation="swish")(keras.layers.Flatten()(inputs))
+        model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+        train(model, feeder, Validation(pictures.read, pictures.ids, pictures.labels), epochs=1)
+        return [weakref.ref(variable) for variable in model.variables]
+
+    variables = train_one()
     runtime.release()
+    assert all(variable() is None for variable in variables)
+    graphs = sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+    train_one()
+    runtime.release()
+    assert sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects()) <= graphs
