@@ -53,17 +53,18 @@ def init(data: str | Path, output: str | Path = "contest.yaml", *, force: bool =
     return init_config(Path(data), Path(output), force=force)
 
 
-def clean(config: ConfigLike, assignments: Sequence[str] = ()) -> CleanResult:
+def clean(config: ConfigLike, assignments: Sequence[str] = (), *, decisions: str | Path | None = None) -> CleanResult:
     """Find what is wrong with the data and write a cleaned manifest; the data itself is never changed.
 
     Args:
         config: Path of a YAML file, a mapping, or a config object.
         assignments: `section.key=value` texts over it.
+        decisions: CSV saved from the page of an earlier `clean`; it counts over the automatic actions from now on.
     """
     from toolkit.steps.clean import clean_step
     from toolkit.steps.project import Project
 
-    return clean_step(Project(config, assignments=assignments))
+    return clean_step(Project(config, assignments=assignments), Path(decisions) if decisions else None)
 
 
 def tune(config: ConfigLike, assignments: Sequence[str] = ()) -> TuneResult:

@@ -66,11 +66,18 @@ def init(
 
 
 @app.command()
-def clean(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Find duplicates, conflicting labels, outliers and wrong labels."""
+def clean(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    decisions: Annotated[
+        Path | None, typer.Option("--decisions", help="Decisions saved from the page of an earlier `clean`.")
+    ] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Find duplicates, conflicting labels, leaks, outliers and wrong labels."""
     from toolkit.steps.clean import clean_step
 
-    _step(config, assignments, as_json, clean_step)
+    _step(config, assignments, as_json, lambda project: clean_step(project, decisions))
 
 
 @app.command()

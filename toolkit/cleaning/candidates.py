@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from toolkit.cleaning.alignment import COARSE, high_pass
 from toolkit.cleaning.hamming import hamming_pairs
 from toolkit.cleaning.hashing import Hashes
 from toolkit.cleaning.neighbours import find_neighbours, whiten
+from toolkit.cleaning.thumbnails import COARSE, high_pass
 
 # Farther than any group of copies is large, near enough to be of the same kind.
-CONTROL_RANKS = (32, 64, 128)
+CONTROL_RANKS = (32, 128)
 _FREQUENCIES = 10
 _CHUNK = 4096
 
@@ -42,7 +42,7 @@ class Candidates:
 
 
 def propose_pairs(
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | None,
     coarse: np.ndarray,
     hashes: Hashes,
     neighbours: int = 6,
@@ -52,20 +52,18 @@ def propose_pairs(
     """Propose pairs for verification.
 
     Args:
-        embeddings: `(n, d)` float32 features of a network.
+        embeddings: `(n, d)` float32 features of a network, None where there are none.
         coarse: `(n, 32, 32)` uint8 grey thumbnails.
         hashes: Perceptual hashes of the n pictures.
         neighbours: Nearest neighbours taken from each description.
         hash_radius: Largest Hamming distance of hash candidates.
         workers: Threads.
     """
-    rows = len(embeddings)
+    rows = len(coarse)
     pairs, controls = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    descriptions: list[Callable[[], np.ndarray]] = [
-        lambda: embeddings,
-        lambda: _amplitudes(coarse),
-        lambda: _detail(coarse),
-    ]
+    descriptions: list[Callable[[], np.ndarray]] = [lambda: _amplitudes(coarse), lambda: _detail(coarse)]
+    if embeddings is not None:
+        descriptions.append(lambda: embeddings)
     for describe in descriptions:  # one at a time in memory
         found = find_neighbours(whiten(describe()), neighbours, CONTROL_RANKS, workers)
         pairs.append(_encode(found.nearest))
@@ -76,6 +74,30 @@ def propose_pairs(
     codes = np.unique(np.concatenate(pairs))
     control_codes = np.setdiff1d(np.concatenate(controls), codes)
     return Candidates(codes // rows, codes % rows, control_codes // rows, control_codes % rows)
+
+
+def propose_turned(
+    coarse: np.ndarray, turn: Callable[[np.ndarray], np.ndarray], neighbours: int = 4, workers: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Propose pairs of which the second, turned or mirrored, may show the first.
+
+    Args:
+        coarse: `(n, 32, 32)` uint8 thumbnails.
+        turn: Turns or mirrors pictures `(m, 32, 32)`.
+        neighbours: Nearest neighbours taken from each description.
+        workers: Threads.
+
+    Returns:
+        `(p,)` and `(p,)` int64 rows; the same pair may come in either order.
+    """
+    rows, pairs = len(coarse), [np.empty(0, np.int64)]
+    for describe in (_amplitudes, _detail):
+        both = whiten(np.concatenate([describe(coarse), describe(turn(coarse))]))
+        nearest = find_neighbours(both[:rows], neighbours, workers=workers, among=both[rows:]).nearest
+        first, second = np.repeat(np.arange(rows), nearest.shape[1]), nearest.reshape(-1)
+        pairs.append((first * rows + second)[first != second])
+    codes = np.unique(np.concatenate(pairs))
+    return codes // rows, codes % rows
 
 
 def _encode(found: np.ndarray) -> np.ndarray:

@@ -9,22 +9,37 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from toolkit.cleaning.alignment import Thumbnails, make_thumbnails, measure_pairs
-from toolkit.cleaning.candidates import propose_pairs
+from toolkit.cleaning.alignment import measure_pairs
+from toolkit.cleaning.candidates import propose_pairs, propose_turned
+from toolkit.cleaning.chunks import fill
 from toolkit.cleaning.hashing import Hashes, PixelReader, hash_images
+from toolkit.cleaning.thumbnails import Thumbnails, make_thumbnails
 from toolkit.cleaning.verification import Measured, Thresholds, connected_groups, group_duplicates
 from toolkit.errors import DataError
 
 Progress = Callable[[int, int], None]
 _CHUNK = 512
+_SCORES = 65536  # pairs whose measurement an interruption loses at most
+_SURELY_EQUAL = 0.99
+# The mirror images and quarter turns of pictures (m, s, s), without the picture itself.
+SYMMETRIES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+    lambda p: p[:, :, ::-1],
+    lambda p: p[:, ::-1],
+    lambda p: p[:, ::-1, ::-1],
+    lambda p: p.transpose(0, 2, 1),
+    lambda p: p.transpose(0, 2, 1)[:, ::-1],
+    lambda p: p.transpose(0, 2, 1)[:, :, ::-1],
+    lambda p: p.transpose(0, 2, 1)[:, ::-1, ::-1],
+)
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What is kept of n pictures to find duplicates among them, about 4 kB a picture.
+    """What is kept of n pictures to find duplicates among them, 3.4 kB a picture; thumbnails may lie on disk.
 
     Attributes:
         image_ids: `(n,)` object array of str.
@@ -103,6 +118,47 @@ def fingerprint(
     )
 
 
+def from_prints(image_ids: Sequence[str], prints: np.ndarray, pixels: Sequence[str]) -> Fingerprints:
+    """Fingerprints of pictures that `inspection.inspect_pictures` has measured.
+
+    Args:
+        image_ids: n names.
+        prints: `(n,)` records; their thumbnails stay where they are.
+        pixels: n keys from `inspection.pixel_keys`.
+    """
+    return Fingerprints(
+        np.array([str(name) for name in image_ids], object),
+        np.array(list(pixels), object),
+        Hashes(np.asarray(prints["phash"]), np.asarray(prints["dhash"])),
+        Thumbnails(prints["coarse"], prints["fine"]),
+    )
+
+
+def promote_exact(found: Duplicates, keys: Mapping[str, str]) -> Duplicates:
+    """Turn near pairs whose pictures prove to be equal into exact duplicates.
+
+    Args:
+        found: Duplicates.
+        keys: Hash of the whole decoded pixels, by image id, of pictures that may be equal; see `likely_equal`.
+    """
+    same = [(p.first, p.second) for p in found.near if keys.get(p.first, "1") == keys.get(p.second, "2")]
+    if not same:
+        return found
+    exact = unite(found.exact, same)
+    leader = {name: group[0] for group in exact for name in group}
+    near: dict[tuple[str, str], NearPair] = {}
+    for pair in found.near:
+        first, second = sorted((leader.get(pair.first, pair.first), leader.get(pair.second, pair.second)))
+        if first != second:
+            near.setdefault((first, second), NearPair(first, second, pair.score))
+    return Duplicates(exact, tuple(near.values()), found.groups)
+
+
+def likely_equal(found: Duplicates) -> list[str]:
+    """Pictures of near pairs so alike that their whole pixels should be compared, such as one as JPEG and as PNG."""
+    return sorted({name for p in found.near if p.score >= _SURELY_EQUAL for name in (p.first, p.second)})
+
+
 def _pixel_hash(image: np.ndarray) -> str:
     digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
@@ -139,36 +195,44 @@ def find_exact(image_ids: Sequence[str], *keys: Sequence[str]) -> tuple[tuple[st
 def find_duplicates(
     fingerprints: Fingerprints,
     content_hashes: Sequence[str],
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | None = None,
     thresholds: Thresholds | None = None,
     neighbours: int = 6,
     hash_radius: int = 6,
+    symmetries: bool = False,
     workers: int = 2,
     on_progress: Progress | None = None,
+    scores: Path | None = None,
 ) -> Duplicates:
     """Find exact and near duplicates.
 
     Args:
         fingerprints: Of n readable pictures.
         content_hashes: n hashes of the bytes behind each picture; empty strings where several pictures share a file.
-        embeddings: `(n, d)` features of a network, rows as in `fingerprints.image_ids`.
+        embeddings: `(n, d)` features of a network, rows as in `fingerprints.image_ids`; without them a few more
+            heavily changed copies are missed.
         thresholds: When a pair is a near duplicate.
         neighbours: Nearest neighbours taken as candidates from each description of a picture.
         hash_radius: Largest Hamming distance at which a perceptual hash proposes a pair.
+        symmetries: Whether mirrored and quarter-turned copies count; takes several times as long.
         workers: Threads.
         on_progress: Called with (pairs verified, all pairs).
+        scores: File that keeps what was measured, so that an interrupted search goes on; its name must tell the
+            pictures by content.
 
     Raises:
         DataError: The arguments differ in length.
     """
     ids = [str(name) for name in fingerprints.image_ids]
-    if len(embeddings) != len(ids):
+    if embeddings is not None and len(embeddings) != len(ids):
         raise DataError(f"Got {len(embeddings)} embeddings for {len(ids)} pictures: every picture needs one.")
     exact = find_exact(ids, content_hashes, list(fingerprints.pixels))
     copies = {name for group in exact for name in group[1:]}
     rows = np.array([row for row, name in enumerate(ids) if name not in copies], np.int64)
-    measured = measure_near(_select(fingerprints, rows), np.asarray(embeddings)[rows], neighbours, hash_radius,
-                            workers, on_progress)  # fmt: skip
+    measured = measure_near(
+        _select(fingerprints, rows), None if embeddings is None else np.asarray(embeddings)[rows],
+        neighbours, hash_radius, symmetries, workers, on_progress, scores,
+    )  # fmt: skip
     labels = group_duplicates(len(rows), measured, thresholds or Thresholds())
     inside = np.flatnonzero(labels[measured.first] == labels[measured.second])
     bound = (thresholds or Thresholds()).correlation
@@ -181,21 +245,25 @@ def find_duplicates(
 
 def measure_near(
     fingerprints: Fingerprints,
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | None,
     neighbours: int = 6,
     hash_radius: int = 6,
+    symmetries: bool = False,
     workers: int = 2,
     on_progress: Progress | None = None,
+    scores: Path | None = None,
 ) -> Measured:
     """Propose pairs of different pictures and measure their correlation; judging is `group_duplicates`' part.
 
     Args:
         fingerprints: Of n pictures, no two of them exact duplicates.
-        embeddings: `(n, d)` features.
+        embeddings: `(n, d)` features, or None.
         neighbours: Nearest neighbours taken from each description.
         hash_radius: Largest Hamming distance of hash candidates.
+        symmetries: Whether the second picture of a pair is also measured mirrored and turned.
         workers: Threads.
         on_progress: Called with (pairs done, all pairs).
+        scores: File of the scores, see `find_duplicates`.
     """
     none = np.empty(0, np.int64)
     if len(fingerprints.image_ids) < 2:
@@ -204,9 +272,38 @@ def measure_near(
     found = propose_pairs(embeddings, thumbnails.coarse, fingerprints.hashes, neighbours, hash_radius, workers)
     first = np.concatenate([found.first, found.control_first])
     second = np.concatenate([found.second, found.control_second])
-    scores = measure_pairs(thumbnails, first, second, workers, on_progress)
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        return measure_pairs(thumbnails, first[start:stop], second[start:stop], workers)
+
+    if scores is None:
+        values = measure_pairs(thumbnails, first, second, workers, on_progress)
+    else:
+        values = np.asarray(fill(scores, (len(first),), np.float32, compute, _SCORES, on_progress))
     cut = len(found.first)
-    return Measured(found.first, found.second, scores[:cut], found.control_first, found.control_second, scores[cut:])
+    pairs = [(found.first, found.second, values[:cut])]
+    for turn in SYMMETRIES if symmetries else ():
+        pairs.append(_measure_turned(thumbnails, turn, workers))
+    return Measured(
+        np.concatenate([pair[0] for pair in pairs]),
+        np.concatenate([pair[1] for pair in pairs]),
+        np.concatenate([pair[2] for pair in pairs]),
+        found.control_first,
+        found.control_second,
+        values[cut:],
+    )
+
+
+def _measure_turned(
+    thumbnails: Thumbnails, turn: Callable[[np.ndarray], np.ndarray], workers: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    first, second = propose_turned(np.asarray(thumbnails.coarse), turn, workers=workers)
+    rows = len(thumbnails.coarse)
+    both = Thumbnails(
+        np.concatenate([thumbnails.coarse, turn(thumbnails.coarse)]),
+        np.concatenate([thumbnails.fine, turn(thumbnails.fine)]),
+    )
+    return first, second, measure_pairs(both, first, second + rows, workers)
 
 
 def unite(*groupings: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -43,13 +43,25 @@ def hash_images(images: np.ndarray | Sequence[np.ndarray], workers: int = 2) -> 
     gradients = np.empty((len(images), _KEPT, _KEPT + 1), np.uint8)
 
     def shrink(row: int) -> None:
-        grey = Image.fromarray(images[row]).convert("L")
-        thumbnails[row] = np.asarray(grey.resize((_DCT_SIZE, _DCT_SIZE), Image.Resampling.LANCZOS))
-        gradients[row] = np.asarray(grey.resize((_KEPT + 1, _KEPT), Image.Resampling.LANCZOS))
+        thumbnails[row], gradients[row] = shrink_grey(np.asarray(Image.fromarray(images[row]).convert("L")))
 
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(shrink, range(len(images)), chunksize=64):
             pass
+    return hash_greys(thumbnails, gradients)
+
+
+def shrink_grey(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the hashes are made of: a grey picture `(h, w)` uint8 shrunk to `(32, 32)` and to `(8, 9)`."""
+    picture = Image.fromarray(grey)
+    return (
+        np.asarray(picture.resize((_DCT_SIZE, _DCT_SIZE), Image.Resampling.LANCZOS)),
+        np.asarray(picture.resize((_KEPT + 1, _KEPT), Image.Resampling.LANCZOS)),
+    )
+
+
+def hash_greys(thumbnails: np.ndarray, gradients: np.ndarray) -> Hashes:
+    """Hashes of m pictures shrunk by `shrink_grey`: `(m, 32, 32)` and `(m, 8, 9)` uint8."""
     return Hashes(_phash(thumbnails), _pack(gradients[:, :, 1:] > gradients[:, :, :-1]))
 
 

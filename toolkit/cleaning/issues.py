@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.artifacts import write_text
+from toolkit.cleaning.decisions import Decision
 from toolkit.manifest import Manifest
 
 KINDS = (
     "unreadable",
+    "wrong_extension",
+    "animated",
     "exact_duplicate",
     "near_duplicate",
     "label_conflict",
@@ -66,14 +69,20 @@ class Resolved:
     actions: Mapping[str, str]
 
 
-def resolve(manifest: Manifest, issues: Iterable[Issue], groups: Mapping[str, str]) -> Resolved:
-    """Apply the strongest action of each picture.
+def resolve(
+    manifest: Manifest,
+    issues: Iterable[Issue],
+    groups: Mapping[str, str],
+    decisions: Mapping[str, Decision] | None = None,
+) -> Resolved:
+    """Apply the strongest action of each picture, and a person's decisions over them.
 
     Args:
         manifest: All pictures; not changed.
         issues: In any order.
         groups: Group of duplicates by image id; pictures of one group, and pictures that the manifest groups already,
             are joined into one group, so that neither is ever split.
+        decisions: By image id.
     """
     actions: dict[str, str] = {}
     labels: dict[str, int] = {}
@@ -82,6 +91,9 @@ def resolve(manifest: Manifest, issues: Iterable[Issue], groups: Mapping[str, st
             actions[issue.image_id] = issue.action
         if issue.action == "relabel":
             labels[issue.image_id] = issue.label
+    for name, decision in (decisions or {}).items():
+        actions[name] = decision.action
+        labels[name] = decision.label
     ids = manifest.image_ids.tolist()
     joined = join_groups([[f"m:{group}" for group in manifest.groups], [f"d:{groups.get(name, name)}" for name in ids]])
     members: dict[int, list[int]] = defaultdict(list)

@@ -43,6 +43,8 @@ class Thresholds:
 
     Attributes:
         correlation: Absolute bound, 0–1.
+        careful: The bound where look-alikes come near it.
+        distinct: By how much the bound must exceed nearly all look-alike pairs (Fisher's z), at most up to `careful`.
         alone: The bound where the data set is too small to have look-alikes.
         certain: Correlation at which a pair is linked whatever the look-alikes reach.
         control_quantile: Share of the look-alike pairs that a link must exceed.
@@ -52,10 +54,12 @@ class Thresholds:
     """
 
     correlation: float = 0.95
-    alone: float = 0.98
+    careful: float = 0.98
+    distinct: float = 0.8
+    alone: float = 0.985
     certain: float = 0.998
     control_quantile: float = 0.999
-    control_margin: float = 0.9
+    control_margin: float = 1.1
     gap: float = 0.25
     background: float = 0.75
 
@@ -75,7 +79,9 @@ def group_duplicates(rows: int, measured: Measured, thresholds: Thresholds) -> n
     controls = _fisher(measured.control_score)
     bound = np.arctanh(thresholds.correlation if len(controls) else thresholds.alone)
     if len(controls):
-        bound = max(bound, float(np.quantile(controls, thresholds.control_quantile)))
+        nearly_all = float(np.quantile(controls, thresholds.control_quantile))
+        careful = float(np.arctanh(thresholds.careful))
+        bound = max(bound, min(careful, nearly_all + thresholds.distinct), nearly_all)
     own = _strongest_controls(rows, measured, controls)
     needed = np.maximum(bound, np.maximum(own[measured.first], own[measured.second]) + thresholds.control_margin)
     linked = strength >= np.minimum(needed, np.arctanh(thresholds.certain))
@@ -88,7 +94,7 @@ def _fisher(correlation: np.ndarray) -> np.ndarray:
     return np.asarray(np.arctanh(np.clip(correlation, 0, 0.99995)), np.float64)
 
 
-def _strongest_controls(rows: int, measured: Measured, strength: np.ndarray, count: int = 3) -> np.ndarray:
+def _strongest_controls(rows: int, measured: Measured, strength: np.ndarray, count: int = 2) -> np.ndarray:
     """Mean strength of each picture's strongest look-alike pairs `(n,)`."""
     row = np.concatenate([measured.control_first, measured.control_second])
     value = np.concatenate([strength, strength])

@@ -23,6 +23,7 @@ _PATHS = (
     ("data", "images"),
     ("evaluate", "data"),
     ("package", "destination"),
+    ("clean", "decisions"),
 )
 _WEIGHTS = (("model", "weights"), ("clean", "weights"))
 _NAMED_WEIGHTS = {"packaged", "imagenet", "none"}
@@ -165,6 +166,8 @@ def _check(values: dict[str, Any], file: Path | None) -> Config:
         resolved = _replace(
             resolved, path, lambda value: value if value in _NAMED_WEIGHTS else str(_resolve(base, Path(value)))
         )
+    against = tuple(_resolve(base, source) for source in resolved.clean.against)
+    resolved = resolved.model_copy(update={"clean": resolved.clean.model_copy(update={"against": against})})
     resolved._file = file
     return resolved
 

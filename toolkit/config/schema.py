@@ -55,6 +55,21 @@ class Actions(Section):
     label_conflict: Action = Field("drop", description="Duplicates under different labels: all of the group.")
     outlier: Action = Field("drop", description="Does not belong to the data set.")
     label_error: Action = Field("keep", description="Label contradicts the picture: keep, drop or relabel.")
+    leak: Action = Field("keep", description="Is among the pictures of `clean.against` too.")
+    wrong_extension: Action = Field("keep", description="File name promises another image format.")
+    animated: Action = Field("keep", description="Has several frames, of which the first is used.")
+    blurry: Action = Field("keep", description="Far blurrier than the others.")
+    dark: Action = Field("keep", description="Nearly black.")
+    bright: Action = Field("keep", description="Nearly white.")
+    low_information: Action = Field("keep", description="Nearly one colour.")
+    odd_size: Action = Field("keep", description="Size or aspect unlike the others', or absurd.")
+
+
+class Duplicates(Section):
+    """Finding copies of a picture."""
+
+    enabled: bool = Field(True, description="Look for exact and near duplicates and their label conflicts.")
+    symmetries: bool = Field(False, description="Count mirrored and quarter-turned copies too; several times slower.")
 
 
 class Clean(Section):
@@ -62,14 +77,24 @@ class Clean(Section):
 
     backbone: str = Field("efficientnet_lite0", description="Frozen network whose features describe the pictures.")
     weights: str = Field("packaged", description="Its weights: packaged, imagenet, none, or a file.")
-    duplicates: bool = Field(True, description="Look for exact and near duplicates and their label conflicts.")
+    duplicates: Duplicates = Field(default_factory=Duplicates, description="Finding copies of a picture.")
+    against: tuple[Path, ...] = Field(
+        (), description="Further sources, such as the test pictures, in which no training picture should reappear."
+    )
     conflicts: Literal["drop_all", "majority", "keep_best"] = Field(
         "drop_all", description="Duplicates under several labels: drop all, keep the majority's, or the best explained."
     )
     outliers: bool = Field(True, description="Look for pictures that do not belong.")
     label_errors: bool = Field(True, description="Look for wrong labels.")
+    quality: bool = Field(True, description="Look for blurry, dark, bright, empty and oddly sized pictures.")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validated probabilities behind label errors.")
+    decisions: Path | None = Field(None, description="CSV of a person's decisions, saved from the page of `clean`.")
     actions: Actions = Field(default_factory=Actions, description="What is done with each kind of issue.")
+
+    @field_validator("duplicates", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
 
 
 class Head(Section):

@@ -40,6 +40,17 @@ def embed(
     Returns:
         `(n, d)` float32 in the order of `image_ids`; d is 1280 for EfficientNet-Lite.
     """
-    body = build_backbone(backbone, image_size, weights)
-    model = keras.Model(body.inputs[0], pool(body.output, "avg"))
+    model = feature_model(backbone, image_size, weights)
     return predict(model, read, image_ids, batch_size=batch_size, workers=workers, on_progress=on_progress)
+
+
+def feature_model(backbone: str, image_size: int, weights: str | Path = "packaged") -> keras.Model:
+    """The model behind `embed`, for describing pictures in several calls of `predict`.
+
+    Args:
+        backbone: Name of the backbone.
+        image_size: Height and width of the pictures in pixels.
+        weights: Source of the backbone's weights.
+    """
+    body = build_backbone(backbone, image_size, weights)
+    return keras.Model(body.inputs[0], pool(body.output, "avg"))

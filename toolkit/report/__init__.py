@@ -23,6 +23,8 @@ from toolkit.report.chart_blocks import Bars, Heatmap, Interval, Line, Lines, Ma
 from toolkit.report.formatting import Style, Tone, number
 from toolkit.report.index import RunSummary, write_index
 from toolkit.report.page import Page, render, write_page
+from toolkit.report.review import Finding, Flagged, Review, write_review
+from toolkit.report.sprites import Sprites, write_sprites
 from toolkit.report.thumbnails import thumbnail
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "Details",
     "Figure",
     "Figures",
+    "Finding",
+    "Flagged",
     "Gallery",
     "Heatmap",
     "Interval",
@@ -47,9 +51,11 @@ __all__ = [
     "Page",
     "Picture",
     "PictureGroup",
+    "Review",
     "Row",
     "RunSummary",
     "Section",
+    "Sprites",
     "Style",
     "Table",
     "Tone",
@@ -58,4 +64,6 @@ __all__ = [
     "thumbnail",
     "write_index",
     "write_page",
+    "write_review",
+    "write_sprites",
 ]

@@ -97,10 +97,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _part(found, "script.js")
-    # The page may run this one script and load nothing: a browser refuses whatever escaping might ever let through.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    found.globals |= {"style": _part(found, "style.css"), "script": script, "script_hash": digest}
+    # A page may run these scripts and load nothing else: a browser refuses whatever escaping might ever let through.
+    for prefix, name in (("", "script.js"), ("review_", "review.js")):
+        script = _part(found, name)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        found.globals |= {f"{prefix}script": script, f"{prefix}script_hash": digest}
+    found.globals |= {"style": _part(found, "style.css"), "review_style": _part(found, "review.css")}
     found.filters |= {
         "number": number,
         "prose": _prose,

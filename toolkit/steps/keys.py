@@ -7,6 +7,7 @@ continues the study, and moving the data or the results changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 1, "tune": 1, "ensemble": 1, "evaluate": 1, "package": 1}
+SCHEMA = {"clean": 2, "tune": 1, "ensemble": 1, "evaluate": 1, "package": 1}
 
 _NOT_IN_KEY = {
-    "clean": set[str](),
+    "clean": {"decisions", "against"},
     "train": {"workers"},
     "tune": {"trials", "minutes", "storage"},
     "ensemble": {"vote", "tuned"},
@@ -37,15 +38,18 @@ def section(config: Config, name: str) -> dict[str, Any]:
     return values
 
 
-def clean_key(config: Config, fingerprint: str) -> str:
+def clean_key(config: Config, fingerprint: str, against: Sequence[str] = (), decisions: object = None) -> str:
     """Key of `clean`.
 
     Args:
         config: All settings.
         fingerprint: Of the pictures and labels, by content.
+        against: Fingerprints of the sources of `clean.against`.
+        decisions: A person's decisions, as JSON-like values.
     """
     pixels = [config.data.image_size, config.data.resize]
-    return make_key("clean", SCHEMA["clean"], fingerprint, config.seed, pixels, section(config, "clean"))
+    settings = [pixels, section(config, "clean"), list(against), decisions]
+    return make_key("clean", SCHEMA["clean"], fingerprint, config.seed, settings)
 
 
 def training_settings(config: Config) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from toolkit.cleaning.conflicts import duplicate_issues, group_names
 from toolkit.cleaning.duplicates import Duplicates, NearPair, find_duplicates, find_exact, fingerprint
@@ -62,6 +64,77 @@ def test_the_search_finds_exactly_the_pairs_within_the_radius(seed, radius):
 def test_equal_hashes_make_a_chain_and_not_all_pairs():
     found = hamming_pairs(np.zeros(5000, np.uint64), 4)
     assert len(found.first) == 4999
+
+
+def brute_force(hashes: np.ndarray, radius: int) -> set[tuple[int, int]]:
+    first, second = np.nonzero(np.triu(hamming_distance(hashes[:, None], hashes[None]) <= radius, 1))
+    return set(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def groups_of(pairs: set[tuple[int, int]], rows: int) -> np.ndarray:
+    first, second = np.array(sorted(pairs)).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(first), bool), (first, second)), (rows, rows))
+    return connected_components(graph, directed=False)[1]
+
+
+def clustered_hashes(rows: int, members: int, bits: int, rng: np.random.Generator) -> np.ndarray:
+    """Different random hashes; the first `members` lie around the first one, at most `bits` away."""
+    hashes = rng.integers(0, 2**64, rows, dtype=np.uint64)
+    for row in range(1, members):
+        flipped = rng.choice(64, rng.integers(1, bits + 1), replace=False)
+        hashes[row] = hashes[0] ^ np.uint64(sum(1 << int(bit) for bit in flipped))
+    return rng.permutation(np.unique(hashes))
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 5, 8, 10, 13, 16])
+def test_without_a_limit_the_search_is_exact_on_random_and_clustered_hashes(radius):
+    hashes = clustered_hashes(2000, 400, 12, np.random.default_rng(radius))
+    found = hamming_pairs(hashes, radius, limit=len(hashes))
+    pairs = list(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    assert set(pairs) == brute_force(hashes, radius)
+    assert found.distance.tolist() == hamming_distance(hashes[found.first], hashes[found.second]).tolist()
+
+
+@pytest.mark.parametrize("bits", [3, 6])
+def test_dense_clusters_make_the_same_groups_with_few_pairs(bits):
+    hashes = clustered_hashes(3000, 1500, bits, np.random.default_rng(bits))
+    found = hamming_pairs(hashes, 6, limit=8)
+    pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    exact = brute_force(hashes, 6)
+    assert pairs <= exact
+    assert np.array_equal(groups_of(pairs, len(hashes)), groups_of(exact, len(hashes)))
+    assert len(pairs) <= 4 * 8 * 1500 < len(exact) / 2
+    # A pair is left out only where both rows have their share.
+    counts = np.bincount(np.array(sorted(pairs)).ravel(), minlength=len(hashes))
+    left_out = np.array(sorted(exact - pairs))
+    assert counts[left_out].min() >= 8
+
+
+def test_full_clusters_near_each_other_stay_linked():
+    near, far = np.uint64(0), np.uint64(sum(1 << bit for bit in (0, 1, 16, 17, 32, 33, 48, 49)))
+    marks = np.array([1 << bit for bit in range(2, 16)], np.uint64)
+    hashes = np.r_[near, near ^ marks, far, far ^ marks]
+    found = hamming_pairs(hashes, 8, limit=2)
+    pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert len(set(groups_of(pairs, len(hashes)).tolist())) == 1
+
+
+def test_the_threads_do_not_change_the_pairs():
+    hashes = clustered_hashes(3000, 1500, 4, np.random.default_rng(0))
+    one, four = (hamming_pairs(hashes, 10, workers=workers) for workers in (1, 4))
+    assert np.array_equal(one.first, four.first)
+    assert np.array_equal(one.second, four.second)
+
+
+def test_bits_are_counted_without_numpy_2(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 2**64, (5, 7), dtype=np.uint64)
+    values[0, :2] = 0, 2**64 - 1
+    expected = [[int(value).bit_count() for value in row] for row in values]
+    monkeypatch.delattr(np, "bitwise_count", raising=False)
+    counts = hamming_distance(values, np.uint64(0))
+    assert counts.dtype == np.uint8
+    assert counts.tolist() == expected
 
 
 def search(images: np.ndarray, contents: list[str] | None = None) -> Duplicates:

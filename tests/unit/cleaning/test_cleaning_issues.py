@@ -7,7 +7,6 @@ import pytest
 from toolkit.cleaning.integrity import integrity_issues
 from toolkit.cleaning.issues import COLUMNS, Issue, resolve, write_issues
 from toolkit.cleaning.label_errors import cross_validated_probabilities, label_error_issues
-from toolkit.cleaning.outliers import outlier_issues, outlier_scores
 from toolkit.manifest import Manifest
 
 
@@ -65,22 +64,6 @@ def clusters(n=600, k=3, d=32, seed=0):
     return (centres[labels] + rng.normal(0, 1, (n, d))).astype(np.float32), labels
 
 
-def test_foreign_points_are_outliers_and_clean_data_have_hardly_any():
-    points, _ = clusters()
-    assert (outlier_scores(points) > 6).mean() <= 0.01
-    foreign = np.random.default_rng(1).normal(0, 12, (12, 32)).astype(np.float32)
-    scores = outlier_scores(np.concatenate([points, foreign]))
-    ids = [f"{index:03d}" for index in range(612)]
-    found = outlier_issues(ids, scores, "drop", {})
-    assert {row.image_id for row in found} >= set(ids[600:])
-    assert len(found) <= 15
-    assert all(0 <= row.score <= 1 for row in found)
-
-
-def test_too_few_pictures_have_no_outliers():
-    assert not outlier_scores(np.zeros((5, 3), np.float32)).any()
-
-
 def test_flipped_labels_are_found_with_the_right_suggestion():
     points, true = clusters()
     labels = true.copy()
@@ -102,3 +85,15 @@ def test_classes_too_small_to_cross_validate_give_no_label_errors():
     labels = np.array([0] * 9 + [1])
     probabilities = cross_validated_probabilities(points, labels, np.array(list("abcdefghij"), object), 2, 5, 0)
     assert np.allclose(probabilities, 0.5)
+
+
+def test_groups_are_not_split_across_folds():
+    points, labels = clusters()
+    labels = labels.copy()
+    # A copy learns its label from its twin, unless both are held out together.
+    noise = np.random.default_rng(0).normal(size=points.shape).astype(np.float32)
+    labels[:200] = np.random.default_rng(1).integers(0, 3, 200)
+    twins, twin_labels = np.concatenate([noise, noise]), np.concatenate([labels, labels])
+    groups = np.tile(np.array([f"{index:03d}" for index in range(len(labels))], object), 2)
+    together = cross_validated_probabilities(twins, twin_labels, groups, 3, 5, seed=0)
+    assert np.allclose(together[: len(labels)], together[len(labels) :])

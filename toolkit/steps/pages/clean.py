@@ -3,83 +3,124 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
+from toolkit.artifacts import RunDir
+from toolkit.cleaning.decisions import Decision
 from toolkit.cleaning.issues import KINDS, Issue, Resolved
 from toolkit.manifest import Manifest
 from toolkit.report import (
-    Badge,
     Cell,
     Code,
     Figure,
     Figures,
-    Gallery,
+    Finding,
+    Flagged,
     Note,
-    Picture,
-    PictureGroup,
+    Review,
     Section,
     Table,
-    Tone,
-    thumbnail,
+    write_review,
+    write_sprites,
 )
+from toolkit.steps.inspecting import Measures
+from toolkit.steps.pages.common import step_page
+from toolkit.steps.project import Project
 
-GROUPS_SHOWN, GROUP_PICTURES, PICTURES_SHOWN = 60, 6, 96
-Read = Callable[[Sequence[str]], np.ndarray]
-_TONES: dict[str, Tone] = {"drop": "bad", "relabel": "warn", "keep": "plain"}
+_FOLDER = "report_files"
+_RANK = {"keep": 0, "relabel": 1, "drop": 2}
 _WORDS = {
     "unreadable": "These files cannot be decoded.",
+    "wrong_extension": "The file name promises another format; the picture itself is fine.",
+    "animated": "Several frames, of which the first is used.",
     "exact_duplicate": "Same pixels. One of each group is kept.",
     "near_duplicate": "Nearly the same picture. All are kept, but a group is never split between folds.",
     "label_conflict": "The same picture under several labels.",
-    "outlier": "Pictures unlike all others, the strangest first.",
+    "leak": "The picture is among the test or validation pictures too.",
+    "outlier": "Pictures that do not belong, the strangest first.",
     "label_error": "Labels that contradict their pictures, the surest first.",
+    "blurry": "Far blurrier than the others.",
+    "dark": "Nearly black.",
+    "bright": "Nearly white.",
+    "low_information": "Nearly one colour.",
+    "odd_size": "Sizes or shapes unlike the others'.",
 }
 
 
-def clean_sections(
-    manifest: Manifest, resolved: Resolved, issues: Sequence[Issue], read: Read, next_command: str
-) -> list[Section]:
-    """What was found, by kind, with pictures.
+def write_clean_pages(
+    project: Project,
+    run: RunDir,
+    measured: Measures,
+    resolved: Resolved,
+    issues: Sequence[Issue],
+    decided: Mapping[str, Decision],
+) -> None:
+    """Write `report.html`, on which a person can overrule what was found, and the sprite sheets beside it.
 
     Args:
-        manifest: All pictures.
+        project: The project.
+        run: The run's directory.
+        measured: The readable pictures.
         resolved: What is left.
         issues: All issues.
-        read: Image ids → uint8 pictures.
-        next_command: What to run next.
+        decided: A person's decisions that were applied.
     """
+    manifest, left = project.manifest, len(resolved.manifest)
+    flagged = _flagged(manifest, issues, decided)
+    readable = [one.image_id for one in flagged if one.image_id not in measured.unreadable]
+    with project.console.progress("Drawing flagged pictures") as on_progress:
+        sprites = write_sprites(run.path / _FOLDER, measured.read, readable, on_progress=on_progress)
     by_kind: dict[str, list[Issue]] = defaultdict(list)
     for issue in issues:
         by_kind[issue.issue].append(issue)
-    label = {name: manifest.classes[index] for name, index in zip(manifest.image_ids, manifest.labels, strict=True)}
-    sections = [_glance(manifest, resolved, by_kind)]
-    for kind in KINDS:
-        found = sorted(by_kind.get(kind, ()), key=lambda issue: (-issue.score, issue.image_id))
-        if not found:
-            continue
-        title = f"{kind.replace('_', ' ').capitalize()}: {len(found):,}"
-        if kind == "unreadable":
-            rows: list[list[Cell]] = [[issue.image_id, issue.reason, _action(issue)] for issue in found]
-            block: Table | Gallery = Table(["picture", "why", "action"], rows, limit=200, rest="issues.csv")
-        elif kind in {"exact_duplicate", "near_duplicate", "label_conflict"}:
-            block = _groups(found, label, read)
-        else:
-            block = _gallery(found, label, read)
-        sections.append(Section(title, _WORDS.get(kind, ""), [block]))
+    sections = [_glance(manifest, resolved, by_kind, len(decided))]
     if not issues:
         sections.append(Section("Issues", "", [Note("Nothing was found.", "good")]))
-    sections.append(Section("Next", "", [Code(next_command)]))
-    return sections
+    sections.append(Section("Next", "", [Code(f"toolkit tune -c {project.config_name}")]))
+    page = step_page(
+        run, project.config.name, "clean",
+        f"{len(manifest):,} pictures: {left:,} kept, {len(manifest) - left:,} dropped.", sections,
+        config=project.config_name, files={"All issues": "issues.csv", "What is left": "manifest.csv"},
+    )  # fmt: skip
+    review = Review(
+        f"{project.config.name} {measured.key}", manifest.classes, {kind: _WORDS[kind] for kind in KINDS}, flagged,
+        sprites, _FOLDER, f"toolkit clean -c {project.config_name} --decisions decisions.csv",
+    )  # fmt: skip
+    write_review(run.path / "report.html", page, review)
 
 
-def _glance(manifest: Manifest, resolved: Resolved, by_kind: dict[str, list[Issue]]) -> Section:
+def _flagged(manifest: Manifest, issues: Sequence[Issue], decided: Mapping[str, Decision]) -> list[Flagged]:
+    """Pictures with issues, in the order of the manifest."""
+    found: dict[str, list[Issue]] = defaultdict(list)
+    for issue in issues:
+        found[issue.image_id].append(issue)
+    flagged = []
+    for name, label in zip(manifest.image_ids.tolist(), manifest.labels.tolist(), strict=True):
+        if name not in found and name not in decided:
+            continue
+        own = found.get(name, [])
+        action = max((issue.action for issue in own), key=_RANK.__getitem__, default="keep")
+        suggestion = next((issue.label for issue in own if issue.label >= 0), -1)
+        findings = [
+            Finding(issue.issue, issue.score, issue.reason, issue.group_id if issue.issue in _GROUPED else "")
+            for issue in own
+        ]
+        if findings:
+            decision = decided.get(name, Decision(""))
+            flagged.append(Flagged(name, label, action, suggestion, findings, decision.action, decision.label))
+    return flagged
+
+
+_GROUPED = {"exact_duplicate", "near_duplicate", "label_conflict"}
+
+
+def _glance(manifest: Manifest, resolved: Resolved, by_kind: Mapping[str, Sequence[Issue]], decided: int) -> Section:
     dropped = len(manifest) - len(resolved.manifest)
     tiles = [
         Figure("pictures", len(manifest)),
         Figure("kept", len(resolved.manifest), tone="good"),
         Figure("dropped", dropped, tone="bad" if dropped else "plain"),
+        Figure("decided by hand", decided),
     ]
     rows: list[list[Cell]] = []
     for kind in KINDS:
@@ -99,42 +140,3 @@ def _glance(manifest: Manifest, resolved: Resolved, by_kind: dict[str, list[Issu
             Table(["class", "before", "after"], classes),
         ],
     )
-
-
-def _action(issue: Issue) -> Badge:
-    return Badge(issue.action, _TONES[issue.action])
-
-
-def _groups(found: Sequence[Issue], label: dict[str, str], read: Read) -> Gallery:
-    groups: dict[str, list[Issue]] = defaultdict(list)
-    for issue in found:
-        groups[issue.group_id].append(issue)
-    items = []
-    for group, members in list(groups.items())[:GROUPS_SHOWN]:
-        shown = sorted(members, key=lambda issue: issue.image_id)[:GROUP_PICTURES]
-        images = read([issue.image_id for issue in shown])
-        pictures = [
-            Picture(thumbnail(image), issue.image_id, label[issue.image_id], [_action(issue)])
-            for image, issue in zip(images, shown, strict=True)
-        ]
-        more = f"{len(members)} pictures" if len(members) > len(shown) else ""
-        items.append(PictureGroup(pictures, group, more))
-    rest = len(groups) - len(items)
-    caption = f"{len(groups):,} groups" + (f", {rest:,} more of them in issues.csv" if rest else "")
-    return Gallery(items, caption, rest="issues.csv")
-
-
-def _gallery(found: Sequence[Issue], label: dict[str, str], read: Read) -> Gallery:
-    shown = found[:PICTURES_SHOWN]
-    images = read([issue.image_id for issue in shown])
-    pictures = [
-        Picture(
-            thumbnail(image),
-            issue.image_id,
-            issue.reason,
-            [Badge(label[issue.image_id]), Badge(f"{issue.score:.2f}"), _action(issue)],
-        )
-        for image, issue in zip(images, shown, strict=True)
-    ]
-    rest = len(found) - len(shown)
-    return Gallery(pictures, f"{rest:,} more in issues.csv" if rest else "", rest="issues.csv")

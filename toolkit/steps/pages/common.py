@@ -19,7 +19,21 @@ def write_step_page(
     config: str,
     files: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `report.html` of a run.
+    """Write `report.html` of a run; arguments as those of `step_page`."""
+    write_page(run.path / "report.html", step_page(run, name, step, subtitle, sections, config=config, files=files))
+
+
+def step_page(
+    run: RunDir,
+    name: str,
+    step: str,
+    subtitle: str,
+    sections: list[Section],
+    *,
+    config: str,
+    files: Mapping[str, str] | None = None,
+) -> Page:
+    """The page of a run.
 
     Args:
         run: Its directory.
@@ -32,4 +46,4 @@ def write_step_page(
     """
     links = [Link("All steps", "../../index.html"), *(Link(text, path) for text, path in (files or {}).items())]
     meta = {"config": config, "run": run.path.name, "written": time.strftime("%Y-%m-%d %H:%M")}
-    write_page(run.path / "report.html", Page(f"{name}: {step}", subtitle, sections, meta, links))
+    return Page(f"{name}: {step}", subtitle, sections, meta, links)
