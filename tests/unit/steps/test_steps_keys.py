@@ -91,9 +91,9 @@ def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
 
 
 GOLDEN: dict[str, str] = {
-    "clean": "5358b1a0b1ba",
-    "tune": "624961e81f65",
-    "ensemble": "263dc45c71aa",
-    "evaluate": "18e71496b6f7",
-    "package": "58d53cbbdf36",
+    "clean": "9933d9aae070",
+    "tune": "8ad2405b74f5",
+    "ensemble": "0e2c34b3bae6",
+    "evaluate": "a5c48bfc8a00",
+    "package": "6a740c375eb5",
 }
