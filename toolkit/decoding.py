@@ -150,6 +150,36 @@ def _decode_plain_jpeg(content: bytes, mode: str, width: int, height: int) -> np
     return _to_rgb(Image.frombytes(mode, (width, height), content, "jpeg", mode, ""))
 
 
+def decode_reduced(content: bytes, least_side: int) -> tuple[np.ndarray, int, int] | None:
+    """Decode a plain JPEG at 1/2, 1/4 or 1/8 of its size, as its format allows in a fraction of the time.
+
+    Args:
+        content: The file.
+        least_side: Of the result, pixels.
+
+    Returns:
+        uint8 RGB `(h, w, 3)` and the width and height of the whole picture; None for pictures that are too small, or
+        are no grey or three-channel JPEG without EXIF data.
+
+    Raises:
+        UnreadableImageError: It is truncated or damaged.
+    """
+    plain = _plain_jpeg(content)
+    if plain is None:
+        return None
+    mode, width, height = plain
+    _check_size(width, height)
+    scale = next((scale for scale in (8, 4, 2) if min(width, height) >= scale * least_side), 1)
+    if scale == 1:
+        return None
+    try:
+        size = (-(-width // scale), -(-height // scale))
+        image = Image.frombytes(mode, size, content, "jpeg", mode, "", scale, 0)
+    except Exception as error:  # Pillow's readers fail in every way there is
+        raise UnreadableImageError("truncated" if _is_cut(content, "JPEG", error) else "damaged") from error
+    return _to_rgb(image), width, height
+
+
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise UnreadableImageError(f"decompression bomb: {width}×{height} pixels")

@@ -42,7 +42,7 @@ def read_image(location: Location) -> np.ndarray:
     try:
         if location.array is not None:
             return _read_row(location.file, location.array, location.row)
-        return decode_image(_read_file(location.file))
+        return decode_image(read_file(location.file))
     except UnreadableImageError as error:
         raise UnreadableImageError(f"{location.file}: {error}") from error
 
@@ -52,7 +52,12 @@ def unreadable_reason(error: UnreadableImageError) -> str:
     return str(error.__cause__ or error)
 
 
-def _read_file(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """The bytes of an image file; of a large file that is none, only the beginning is read.
+
+    Raises:
+        UnreadableImageError: It is missing, cannot be opened, or is no image.
+    """
     # Plain system calls: for small pictures, each spared one lets threads work side by side.
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

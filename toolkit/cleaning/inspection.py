@@ -20,13 +20,13 @@ from toolkit.cleaning.chunks import Progress, fill
 from toolkit.cleaning.hashing import hash_greys, shrink_grey
 from toolkit.cleaning.quality import measure_quality
 from toolkit.cleaning.thumbnails import COARSE, COLOUR, FINE, make_thumbnail
-from toolkit.decoding import sniff
+from toolkit.decoding import decode_reduced, sniff
 from toolkit.errors import UnreadableImageError
-from toolkit.images import read_image
+from toolkit.images import read_file, read_image
 from toolkit.manifest import Location
 
 FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "other")
-CHUNK = 1024
+CHUNK, _TASK = 1024, 32
 _LEAST_SIDE = 2 * FINE
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 PRINT = np.dtype(
@@ -78,7 +78,8 @@ def inspect_pictures(
             records = np.zeros(stop - start, PRINT)
             small = np.zeros((stop - start, 32, 32), np.uint8)
             gradients = np.zeros((stop - start, 8, 9), np.uint8)
-            rows = list(pool.map(_measure, locations[start:stop], chunksize=1))
+            parts = [locations[begin : begin + _TASK] for begin in range(start, stop, _TASK)]
+            rows = (seen for part in pool.map(_measure_all, parts) for seen in part)
             for row, seen in enumerate(rows):
                 if seen is not None:
                     records[row], small[row], gradients[row] = seen
@@ -87,6 +88,10 @@ def inspect_pictures(
             return records
 
         return fill(file, (len(locations),), PRINT, compute, CHUNK, on_progress)
+
+
+def _measure_all(locations: Sequence[Location]) -> list[tuple[tuple[object, ...], np.ndarray, np.ndarray] | None]:
+    return [_measure(location) for location in locations]
 
 
 def _measure(location: Location) -> tuple[tuple[object, ...], np.ndarray, np.ndarray] | None:
@@ -108,33 +113,17 @@ def _look(location: Location) -> _Seen:
     if location.array is not None:
         picture = read_image(location)
         return _Seen(picture, picture.shape[1], picture.shape[0], 0, 1)
-    try:
-        content = location.file.read_bytes()
-    except OSError as error:
-        raise UnreadableImageError(f"{location.file}: cannot be opened") from error
+    content = read_file(location.file)
     kind = sniff(content)
     code = FORMATS.index(kind) if kind in FORMATS else len(FORMATS) - 1
     if kind == "JPEG":
-        reduced = _reduced(content)
+        reduced = decode_reduced(content, _LEAST_SIDE)
         if reduced is not None:
             picture, width, height = reduced
             return _Seen(picture, width, height, code, 1)
     picture = read_image(location)
     frames = _frames(content) if kind in _ANIMATED else 1
     return _Seen(picture, picture.shape[1], picture.shape[0], code, frames)
-
-
-def _reduced(content: bytes) -> tuple[np.ndarray, int, int] | None:
-    """An upright three-channel JPEG at a fraction of its size, and its whole size; None where it must be read whole."""
-    try:
-        with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
-            width, height = image.size
-            if image.mode != "RGB" or min(width, height) < 2 * _LEAST_SIDE or "exif" in image.info:
-                return None
-            image.draft("RGB", (_LEAST_SIDE * width // min(width, height), _LEAST_SIDE * height // min(width, height)))
-            return np.asarray(image), width, height
-    except Exception as error:  # Pillow's readers fail in every way there is
-        raise UnreadableImageError(str(error)) from error
 
 
 def _frames(content: bytes) -> int:

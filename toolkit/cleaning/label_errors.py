@@ -87,7 +87,7 @@ def label_error_issues(
     shares = probabilities[:, present]
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
     codes = np.searchsorted(present, labels)
-    flagged = find_label_issues(codes, shares, filter_by="prune_by_noise_rate", n_jobs=1)
+    flagged = find_label_issues(codes, shares, filter_by="both", n_jobs=1)
     quality = get_label_quality_scores(codes, shares)
     suggested = present[shares.argmax(axis=1)]
     issues = []
