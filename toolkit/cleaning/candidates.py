@@ -76,6 +76,40 @@ def propose_pairs(
     return Candidates(codes // rows, codes % rows, control_codes // rows, control_codes % rows)
 
 
+class QuickLook:
+    """Tells at a fraction of the cost of an alignment whether two pictures may be the same.
+
+    Compared are what a small shift leaves as it is (Fourier amplitudes beyond those that all pictures share), and
+    detail in its place.
+    """
+
+    def __init__(self, coarse: np.ndarray) -> None:
+        amplitudes = _amplitudes(coarse)
+        amplitudes -= amplitudes.mean(axis=0)
+        self._amplitudes = amplitudes / (np.linalg.norm(amplitudes, axis=1, keepdims=True) + 1e-9)
+        small = np.empty((len(coarse), (COARSE // 2) ** 2), np.float32)
+        for start in range(0, len(coarse), _CHUNK):
+            pixels = high_pass(coarse[start : start + _CHUNK])
+            pooled = pixels.reshape(-1, COARSE // 2, 2, COARSE // 2, 2).mean(axis=(2, 4)).reshape(len(pixels), -1)
+            small[start : start + _CHUNK] = pooled / (np.linalg.norm(pooled, axis=1, keepdims=True) + 1e-3)
+        self._detail = small
+
+    def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Likeness of pairs `(p,)` float32 in -1–1; copies are above 0.4 but for one in two hundred.
+
+        Args:
+            first: `(p,)` rows.
+            second: `(p,)` rows.
+        """
+        found = np.empty(len(first), np.float32)
+        for start in range(0, len(first), _CHUNK):
+            a, b = first[start : start + _CHUNK], second[start : start + _CHUNK]
+            amplitudes = np.einsum("pi,pi->p", self._amplitudes[a], self._amplitudes[b])
+            detail = np.einsum("pi,pi->p", self._detail[a], self._detail[b])
+            found[start : start + _CHUNK] = np.maximum(amplitudes, detail)
+        return found
+
+
 def propose_turned(
     coarse: np.ndarray, turn: Callable[[np.ndarray], np.ndarray], neighbours: int = 4, workers: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.cleaning.alignment import measure_pairs
-from toolkit.cleaning.candidates import propose_pairs, propose_turned
+from toolkit.cleaning.candidates import QuickLook, propose_pairs, propose_turned
 from toolkit.cleaning.chunks import fill
 from toolkit.cleaning.hashing import Hashes, PixelReader, hash_images
 from toolkit.cleaning.thumbnails import Thumbnails, make_thumbnails
@@ -25,6 +25,8 @@ Progress = Callable[[int, int], None]
 _CHUNK = 512
 _SCORES = 65536  # pairs whose measurement an interruption loses at most
 _SURELY_EQUAL = 0.99
+_LIKELY, _SUSPECT = 0.3, 0.9
+_SAMPLE = 5000  # look-alike pairs
 # The mirror images and quarter turns of pictures (m, s, s), without the picture itself.
 SYMMETRIES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda p: p[:, :, ::-1],
@@ -270,28 +272,48 @@ def measure_near(
         return Measured(none, none, np.empty(0, np.float32), none, none, np.empty(0, np.float32))
     thumbnails = fingerprints.thumbnails
     found = propose_pairs(embeddings, thumbnails.coarse, fingerprints.hashes, neighbours, hash_radius, workers)
-    first = np.concatenate([found.first, found.control_first])
-    second = np.concatenate([found.second, found.control_second])
-
-    def compute(start: int, stop: int) -> np.ndarray:
-        return measure_pairs(thumbnails, first[start:stop], second[start:stop], workers)
-
-    if scores is None:
-        values = measure_pairs(thumbnails, first, second, workers, on_progress)
-    else:
-        values = np.asarray(fill(scores, (len(first),), np.float32, compute, _SCORES, on_progress))
-    cut = len(found.first)
-    pairs = [(found.first, found.second, values[:cut])]
+    look = QuickLook(thumbnails.coarse)
+    likely = look(found.first, found.second) >= _LIKELY
+    first, second = found.first[likely], found.second[likely]
+    values = _measure(thumbnails, first, second, workers, on_progress, scores)
+    # Look-alikes matter to pictures that may have a copy; of the others a sample tells what is usual.
+    suspect = np.zeros(len(fingerprints.image_ids), bool)
+    strong = values >= _SUSPECT
+    suspect[first[strong]] = suspect[second[strong]] = True
+    asked = suspect[found.control_first] | suspect[found.control_second]
+    asked[:: max(1, len(asked) // _SAMPLE)] = True
+    control_first, control_second = found.control_first[asked], found.control_second[asked]
+    control = np.zeros(len(control_first), np.float32)
+    near = look(control_first, control_second) >= _LIKELY
+    control[near] = measure_pairs(thumbnails, control_first[near], control_second[near], workers)
+    pairs = [(first, second, values)]
     for turn in SYMMETRIES if symmetries else ():
         pairs.append(_measure_turned(thumbnails, turn, workers))
     return Measured(
         np.concatenate([pair[0] for pair in pairs]),
         np.concatenate([pair[1] for pair in pairs]),
         np.concatenate([pair[2] for pair in pairs]),
-        found.control_first,
-        found.control_second,
-        values[cut:],
+        control_first,
+        control_second,
+        control,
     )
+
+
+def _measure(
+    thumbnails: Thumbnails,
+    first: np.ndarray,
+    second: np.ndarray,
+    workers: int,
+    on_progress: Progress | None,
+    scores: Path | None,
+) -> np.ndarray:
+    if scores is None:
+        return measure_pairs(thumbnails, first, second, workers, on_progress)
+
+    def compute(start: int, stop: int) -> np.ndarray:
+        return measure_pairs(thumbnails, first[start:stop], second[start:stop], workers)
+
+    return np.asarray(fill(scores, (len(first),), np.float32, compute, _SCORES, on_progress))
 
 
 def _measure_turned(

@@ -9,7 +9,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from toolkit.cleaning.conflicts import duplicate_issues, group_names
-from toolkit.cleaning.duplicates import Duplicates, NearPair, find_duplicates, find_exact, fingerprint
+from toolkit.cleaning.duplicates import (
+    Duplicates,
+    NearPair,
+    find_duplicates,
+    find_exact,
+    fingerprint,
+    likely_equal,
+    promote_exact,
+)
 from toolkit.cleaning.hamming import hamming_distance, hamming_pairs
 from toolkit.cleaning.hashing import hash_images
 from toolkit.errors import DataError
@@ -221,3 +229,39 @@ def test_conflict_policies_keep_the_pictures_of_one_label(policy):
     issues = by_kind(duplicate_issues(FOUND, LABELS, "xyz", ACTIONS, policy, probabilities))
     actions = {name: issue.action for (name, kind), issue in issues.items() if kind == "label_conflict"}
     assert actions == {"a": "keep", "b": "keep", "c": "drop"}
+
+
+@pytest.mark.parametrize("turn", range(7))
+def test_mirrored_and_turned_copies_are_found_where_asked(turn):
+    images = crops(150, seed=5)
+    turned = np.ascontiguousarray(
+        [np.rot90(image if turn < 3 else image[:, ::-1], turn + 1 if turn < 3 else turn - 3) for image in images[:10]]
+    )
+    both = np.concatenate([images, turned])
+    ids = [f"{index:04d}" for index in range(len(both))]
+    prints = fingerprint(lambda names: both[[int(name) for name in names]], ids)
+    expected = {(f"{row:04d}", f"{150 + row:04d}") for row in range(10)}
+    assert not find_duplicates(prints, [""] * 160).near
+    found = find_duplicates(prints, [""] * 160, symmetries=True)
+    assert {(pair.first, pair.second) for pair in found.near} == expected
+
+
+def test_scores_of_pairs_are_kept_for_the_next_call(tmp_path):
+    images = crops(60, seed=6)
+    both = np.concatenate([images, np.roll(images[:5], 3, axis=1)])
+    ids = [f"{index:04d}" for index in range(len(both))]
+    prints = fingerprint(lambda names: both[[int(name) for name in names]], ids)
+    file = tmp_path / "pairs.npy"
+    first = find_duplicates(prints, [""] * 65, scores=file)
+    assert len(np.load(file)) > 0
+    assert find_duplicates(prints, [""] * 65, scores=file) == first
+
+
+def test_a_near_pair_of_equal_pixels_becomes_exact():
+    near = (NearPair("a", "b", 0.999), NearPair("b", "c", 0.98), NearPair("d", "e", 0.999))
+    found = Duplicates((), near, (("a", "b", "c"), ("d", "e")))
+    assert likely_equal(found) == ["a", "b", "d", "e"]
+    promoted = promote_exact(found, {"a": "1", "b": "1", "d": "2", "e": "3"})
+    assert promoted.exact == (("a", "b"),)
+    assert promoted.near == (NearPair("a", "c", 0.98), NearPair("d", "e", 0.999))
+    assert promoted.groups == found.groups
