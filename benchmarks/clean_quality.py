@@ -111,8 +111,8 @@ def main() -> None:
         source = write(folder / "genuine.csv", listed)
         found, _, _ = clean(source, folder / "genuine")
         halves = [[r["image_id"] for r in genuine[half::2]] for half in (0, 1)]
-        alone = {"outliers by half": [round(sum(i in found["outlier"] for i in half) / len(half), 4) for half in halves],
-                 "near": sorted(found["near_duplicate"])}  # fmt: skip
+        shares = [round(sum(i in found["outlier"] for i in half) / len(half), 4) for half in halves]
+        alone = {"outliers by half": shares, "near": sorted(found["near_duplicate"])}
         source, foreign = scattered(data, genuine, folder)
         found, _, _ = clean(source, folder / "scattered")
         spread = rates(found["outlier"], foreign)

@@ -27,7 +27,7 @@ from toolkit.manifest import Location
 
 FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "other")
 CHUNK, _TASK = 1024, 32
-_LEAST_SIDE = 2 * FINE
+_LEAST_SIDE = FINE * 5 // 4  # of a reduced JPEG, pixels: a quarter more than is compared
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 PRINT = np.dtype(
     [
