@@ -1,9 +1,13 @@
-"""RandAugment with 5 operations on 96 px pictures: ours on one thread against keras-cv's layer inside tf.data.
+"""Claim: RandAugment is at least 20 times as fast as keras-cv's layer inside tf.data.
 
-python benchmarks/augmentation.py
+    python benchmarks/augmentation.py
+
+Both apply 5 operations to photographs of 96 px in batches of 32: ours on one thread, keras-cv's on all cores by
+`num_parallel_calls=AUTOTUNE`. They take turns, several rounds; tracing is not counted.
 """
 
 import json
+import statistics
 import time
 
 import numpy as np
@@ -12,11 +16,10 @@ from sklearn.datasets import load_sample_images
 from toolkit.augmentation.policies import build_policy
 from toolkit.nn import runtime
 
-MUST_RATIO = 20
-SIZE = 96
+SIZE, BATCH, OURS, PEERS, ROUNDS, MUST = 96, 32, 4096, 512, 3, 20
 
 
-def pictures(count: int) -> np.ndarray:
+def pictures(count):
     rng = np.random.default_rng(0)
     photos = load_sample_images().images
     crops = []
@@ -27,43 +30,55 @@ def pictures(count: int) -> np.ndarray:
     return np.stack(crops)
 
 
-def ours(images: np.ndarray) -> float:
-    policy = build_policy("rand_augment")
+def ours(images):
+    """A function that varies all pictures once and returns images/s."""
+    policy = build_policy("rand_augment", magnitude=0.32, operations=5)
     ids = [str(index) for index in range(len(images))]
-    policy(images[:32], ids[:32], seed=0, epoch=0)
-    begin = time.perf_counter()
-    for start in range(0, len(images), 32):
-        policy(images[start : start + 32], ids[start : start + 32], seed=0, epoch=1)
-    return len(images) / (time.perf_counter() - begin)
+
+    def run():
+        begin = time.perf_counter()
+        for start in range(0, len(images), BATCH):
+            policy(images[start : start + BATCH], ids[start : start + BATCH], seed=0, epoch=0)
+        return len(images) / (time.perf_counter() - begin)
+
+    return run
 
 
-def keras_cv_in_tf_data(images: np.ndarray) -> float:
+def keras_cv_in_tf_data(images):
+    """The same for keras-cv's layer."""
     runtime.setup()
     import keras_cv
     import tensorflow as tf
 
     layer = keras_cv.layers.RandAugment((0, 255), augmentations_per_image=5, magnitude=0.32)
-    data = tf.data.Dataset.from_tensor_slices(images.astype(np.float32)).batch(32)
+    data = tf.data.Dataset.from_tensor_slices(images.astype(np.float32)).batch(BATCH)
     data = data.map(lambda batch: layer(batch, training=True), num_parallel_calls=tf.data.AUTOTUNE)
-    for _ in data.take(1):  # tracing is not timed
+    for _ in data.take(1):
         pass
-    begin = time.perf_counter()
-    for _ in data:
-        pass
-    return len(images) / (time.perf_counter() - begin)
+
+    def run():
+        begin = time.perf_counter()
+        for _ in data:
+            pass
+        return len(images) / (time.perf_counter() - begin)
+
+    return run
 
 
-def main() -> None:
-    mine, peer = ours(pictures(4096)), keras_cv_in_tf_data(pictures(512))
+def main():
+    mine, peer = ours(pictures(OURS)), keras_cv_in_tf_data(pictures(PEERS))
+    mine(), peer()
+    rounds = [(mine(), peer()) for _ in range(ROUNDS)]
+    ratio = statistics.median(one / other for one, other in rounds)
     print(
         json.dumps(
             {
                 "claim": "RandAugment, 5 operations, 96 px: at least 20 times keras-cv's layer in tf.data (images/s)",
-                "ours": round(mine),
-                "peer": round(peer),
-                "ratio": round(mine / peer, 1),
-                "must": MUST_RATIO,
-                "holds": mine / peer >= MUST_RATIO,
+                "ours": round(statistics.median(one for one, _ in rounds)),
+                "peer": round(statistics.median(other for _, other in rounds)),
+                "ratio": round(ratio, 1),
+                "must": MUST,
+                "holds": ratio >= MUST,
             }
         )
     )

@@ -9,6 +9,10 @@ import numpy as np
 
 from toolkit.errors import DataError, LeakError
 
+# A holdout further than this from its share is drawn again, so many times.
+_SHARE_TOLERANCE = 0.03
+_DRAWS = 20
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -31,7 +35,14 @@ class Folds:
         return names[~inside].tolist(), names[inside].tolist()
 
 
-def make_folds(image_ids: Sequence[str], labels: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> Folds:
+def make_folds(
+    image_ids: Sequence[str],
+    labels: np.ndarray,
+    groups: np.ndarray,
+    n_splits: int,
+    seed: int,
+    class_names: Sequence[str] | None = None,
+) -> Folds:
     """Stratified k folds that keep groups whole; the order of the rows does not matter.
 
     Args:
@@ -40,6 +51,7 @@ def make_folds(image_ids: Sequence[str], labels: np.ndarray, groups: np.ndarray,
         groups: `(n,)` group of each picture.
         n_splits: Number of folds.
         seed: Of the draw.
+        class_names: `(k,)`, so that an error can name the class.
 
     Raises:
         DataError: A class has fewer groups than there are folds.
@@ -48,7 +60,7 @@ def make_folds(image_ids: Sequence[str], labels: np.ndarray, groups: np.ndarray,
 
     order = np.argsort(np.asarray(image_ids, dtype=str), kind="stable")
     labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
-    _check_classes(labels, groups, n_splits)
+    _check_classes(labels, groups, n_splits, class_names)
     fold = np.zeros(len(labels), np.int64)
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
     codes = np.unique(groups[order].astype(str), return_inverse=True)[1]
@@ -65,7 +77,8 @@ def holdout(
 ) -> tuple[list[str], list[str]]:
     """Split into development and holdout ids, stratified, groups whole.
 
-    Groups are drawn class by class (a group counts for its most common class) until the class's share is full.
+    Groups are drawn class by class (a group counts for its most common class) until the class's share is full. Where
+    groups are so large or so mixed that this misses the share, the best of several draws over all classes is taken.
 
     Args:
         image_ids: n names.
@@ -100,6 +113,8 @@ def holdout(
                 continue
             held[members[group]] = True
             taken += size
+    if abs(held.mean() - share) > _SHARE_TOLERANCE:
+        held = _best_draw(held, labels, list(members.values()), share, rng)
     if not held.any() or held.all():
         raise DataError(
             f"{len(labels)} pictures in {len(members)} groups cannot be split with a share of {share:g} for the "
@@ -108,6 +123,30 @@ def holdout(
     check_no_leak(np.asarray(groups)[~held], np.asarray(groups)[held], "the holdout")
     names = np.asarray([str(name) for name in image_ids], dtype=object)
     return names[~held].tolist(), names[held].tolist()
+
+
+def _best_draw(
+    first: np.ndarray, labels: np.ndarray, groups: Sequence[Sequence[int]], share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """The rows `(n,)` bool of the draw nearest to the share of every class, `first` among them."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    counts = np.stack([np.bincount(codes[list(rows)], minlength=len(classes)) for rows in groups])  # (groups, k)
+    total = counts.sum(axis=0)
+
+    def distance(taken: np.ndarray) -> float:
+        return float(((taken / total - share) ** 2).sum())
+
+    best, smallest = first, distance(np.bincount(codes[first], minlength=len(classes)))
+    for _ in range(_DRAWS):
+        taken, held = np.zeros(len(classes)), np.zeros(len(labels), bool)
+        for group in rng.permutation(len(groups)).tolist():
+            more = taken + counts[group]
+            # Every class keeps a picture for training.
+            if (more < total).all() and distance(more) < distance(taken):
+                taken, held[list(groups[group])] = more, True
+        if distance(taken) < smallest:
+            best, smallest = held, distance(taken)
+    return best
 
 
 def check_no_leak(one: Sequence[str] | np.ndarray, other: Sequence[str] | np.ndarray, what: str) -> None:
@@ -129,11 +168,12 @@ def check_no_leak(one: Sequence[str] | np.ndarray, other: Sequence[str] | np.nda
         )
 
 
-def _check_classes(labels: np.ndarray, groups: np.ndarray, n_splits: int) -> None:
+def _check_classes(labels: np.ndarray, groups: np.ndarray, n_splits: int, names: Sequence[str] | None) -> None:
     for label in np.unique(labels).tolist():
         found = len(set(groups[labels == label].tolist()))
         if found < n_splits:
+            name = label if names is None else repr(str(names[label]))
             raise DataError(
-                f"Class {label} has only {found} pictures or groups, fewer than the {n_splits} folds: some fold would "
+                f"Class {name} has only {found} pictures or groups, fewer than the {n_splits} folds: some fold would "
                 f"have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, or remove the class."
             )

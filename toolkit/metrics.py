@@ -84,13 +84,19 @@ def score(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[s
         seed: Of the bootstrap.
 
     Raises:
-        DataError: Shapes that do not fit, no pictures, or labels out of range.
+        DataError: Shapes that do not fit, no pictures, labels out of range, or probabilities that are not finite.
     """
     labels = np.asarray(labels, np.int64)
     if probabilities.shape != (len(labels), len(class_names)):
         raise DataError(
             f"Probabilities have shape {probabilities.shape}, but there are {len(labels)} labels and "
             f"{len(class_names)} classes."
+        )
+    if not np.isfinite(probabilities).all():
+        row = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
+        raise DataError(
+            f"Row {row} of the probabilities is not finite: {probabilities[row].tolist()}. The model that made them is "
+            "broken; look for a loss of NaN in its history."
         )
     found = score_labels(labels, probabilities.argmax(axis=1), class_names, seed=seed)
     losses = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0))

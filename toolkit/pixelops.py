@@ -7,6 +7,7 @@ be fused before a picture is touched.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -22,7 +23,7 @@ _BORDERS = {
     "black": cv2.BORDER_CONSTANT,
 }
 # Rec. 601 weights of red, green and blue in luma.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = (0.299, 0.587, 0.114)
 
 
 def geometry(
@@ -46,15 +47,14 @@ def geometry(
     """
     height, width = size
     cx, cy = (width - 1) / 2, (height - 1) / 2
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    turn = np.array([[cos, sin], [-sin, cos]])
-    slant = np.array([[1.0, shear[0]], [shear[1], 1.0]])
-    mirror = np.diag([-1.0 if flip[0] else 1.0, -1.0 if flip[1] else 1.0])
-    linear = zoom * (turn @ slant @ mirror)
-    matrix = np.eye(3)
-    matrix[:2, :2] = linear
-    matrix[:2, 2] = np.array([cx, cy]) - linear @ np.array([cx, cy]) + np.array([shift[0] * width, shift[1] * height])
-    return matrix
+    cos, sin = zoom * math.cos(math.radians(angle)), zoom * math.sin(math.radians(angle))
+    across, down = -1.0 if flip[0] else 1.0, -1.0 if flip[1] else 1.0
+    # zoom · turn · shear · mirror, written out: matrices of four numbers are slow in NumPy.
+    a, b = (cos + sin * shear[1]) * across, (cos * shear[0] + sin) * down
+    c, d = (-sin + cos * shear[1]) * across, (-sin * shear[0] + cos) * down
+    x = cx - (a * cx + b * cy) + shift[0] * width
+    y = cy - (c * cx + d * cy) + shift[1] * height
+    return np.array([[a, b, x], [c, d, y], [0.0, 0.0, 1.0]])
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, border: Border = "reflect") -> np.ndarray:
@@ -81,7 +81,8 @@ def look_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def table(values: np.ndarray) -> np.ndarray:
     """Round and clip 256 numbers to a lookup table."""
-    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+    # Half the time of `np.clip`, whose wrapper costs more than 256 numbers.
+    return np.asarray(np.minimum(np.maximum(np.rint(values), 0), 255), np.uint8)
 
 
 _RAMP = np.arange(256, dtype=np.float64)
@@ -122,8 +123,8 @@ def solarize_table(threshold: float, addition: float = 0.0) -> np.ndarray:
 
 def saturation_matrix(factor: float) -> np.ndarray:
     """`(3, 4)` float32 colour matrix that moves each pixel from its grey (0) through itself (1) and beyond."""
-    grey = np.tile(LUMA, (3, 1))
-    return np.hstack([grey * (1 - factor) + np.eye(3) * factor, np.zeros((3, 1))]).astype(np.float32)
+    r, g, b = (weight * (1 - factor) for weight in LUMA)
+    return np.array([[r + factor, g, b, 0], [r, g + factor, b, 0], [r, g, b + factor, 0]], np.float32)
 
 
 def hue_matrix(degrees: float) -> np.ndarray:
@@ -141,19 +142,32 @@ def transform_colours(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def equalize(image: np.ndarray) -> np.ndarray:
     """Equalise the histogram of each channel."""
-    return np.stack([cv2.equalizeHist(np.ascontiguousarray(image[..., c])) for c in range(3)], axis=-1)
+    return np.asarray(cv2.merge([cv2.equalizeHist(channel) for channel in cv2.split(image)]))
 
 
 def autocontrast(image: np.ndarray) -> np.ndarray:
     """Stretch each channel to the whole range; a flat channel stays."""
-    flat = np.ascontiguousarray(image).reshape(-1, 1, 3)
-    # Fifty times as fast as NumPy's own reduction along the first axis.
-    low, high = (
-        np.asarray(cv2.reduce(flat, 0, kind), np.float64).reshape(3) for kind in (cv2.REDUCE_MIN, cv2.REDUCE_MAX)
+    width = image.shape[1]
+    # Over the rows first: long runs are fast, runs of three are fifty times slower.
+    rows = np.ascontiguousarray(image).reshape(len(image), -1)
+    low = rows.min(axis=0).reshape(width, 3).min(axis=0).tolist()
+    high = rows.max(axis=0).reshape(width, 3).max(axis=0).tolist()
+    scales = [255 / (top - bottom) if top > bottom else 1.0 for bottom, top in zip(low, high, strict=True)]
+    offsets = [-bottom * scale if top > bottom else 0.0 for bottom, top, scale in zip(low, high, scales, strict=True)]
+    return transform_colours(image, _channels_matrix(scales, offsets))
+
+
+def contrast(image: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply each value's distance from its channel's mean by `factor`."""
+    return transform_colours(
+        image, _channels_matrix([factor] * 3, [mean * (1 - factor) for mean in cv2.mean(image)[:3]])
     )
-    span = np.where(high > low, high - low, 255.0)
-    start = np.where(high > low, low, 0.0)
-    return look_up(image, table((_RAMP[:, None] - start) * (255 / span)))
+
+
+def _channels_matrix(scales: Sequence[float], offsets: Sequence[float]) -> np.ndarray:
+    """`(3, 4)` float32 colour matrix of one scale and one offset a channel: a quarter of the time of three tables."""
+    (r, g, b), (dr, dg, db) = scales, offsets
+    return np.array([[r, 0, 0, dr], [0, g, 0, dg], [0, 0, b, db]], np.float32)
 
 
 def gaussian_blur(image: np.ndarray, sigma: float) -> np.ndarray:

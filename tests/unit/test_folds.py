@@ -47,6 +47,8 @@ def test_a_class_with_too_few_groups_is_a_clear_error():
     labels[:2] = 1
     with pytest.raises(DataError, match=r"Class 1 has only 2 .* fewer than the 3 folds"):
         make_folds(ids, labels, groups, 3, 0)
+    with pytest.raises(DataError, match="Class 'monocyte' has only 2"):
+        make_folds(ids, labels, groups, 3, 0, ["lymphocyte", "monocyte"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,6 +70,17 @@ def test_a_holdout_is_stratified_and_does_not_depend_on_row_order():
     order = np.random.default_rng(1).permutation(len(ids))
     _, other = holdout([ids[row] for row in order], labels[order], groups[order], 0.25, 3)
     assert set(other) == set(held)
+
+
+@pytest.mark.parametrize(("patients", "share"), [(6, 0.3), (6, 0.15), (10, 0.3), (12, 0.25)])
+def test_a_holdout_of_few_large_mixed_groups_comes_as_near_its_share_as_whole_groups_allow(patients, share):
+    groups = np.repeat([f"patient {index}" for index in range(patients)], 100)
+    labels = np.random.default_rng(patients).integers(0, 4, len(groups))
+    ids = [f"i{index:04d}" for index in range(len(groups))]
+    for seed in range(5):
+        development, held = holdout(ids, labels, groups, share, seed)
+        assert abs(len(held) / len(ids) - share) <= 0.5 / patients + 1e-9
+        assert set(labels[np.isin(ids, development)]) == set(range(4))
 
 
 def test_every_class_keeps_a_picture_for_training():

@@ -84,6 +84,13 @@ def test_what_cannot_be_scored_is_a_clear_error(labels, predicted, message):
         score_labels(np.array(labels, int), np.array(predicted, int), NAMES)
 
 
+def test_probabilities_that_are_not_finite_are_a_clear_error():
+    probabilities = np.full((3, 4), 0.25)
+    probabilities[1, 2] = np.nan
+    with pytest.raises(DataError, match="Row 1 of the probabilities is not finite"):
+        score(np.array([0, 1, 2]), probabilities, NAMES)
+
+
 def test_objectives_know_their_direction():
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 4, 50)

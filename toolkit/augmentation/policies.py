@@ -7,8 +7,8 @@ the pictures nor the number of threads matters.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,10 @@ import numpy as np
 from toolkit import pixelops as ops
 from toolkit.augmentation.compile import fuse, run
 from toolkit.augmentation.operations import RAND_AUGMENT, Colour, Geometric, Pointwise, Step
+from toolkit.augmentation.randomness import Numbers, numbers
 from toolkit.errors import ConfigError
 
-_Draw = Callable[[int, int, np.random.Generator], list[Step]]
+_Draw = Callable[[int, int, Numbers], list[Step]]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,8 @@ class Policy:
         """
         height, width = images.shape[1:3]
         varied = np.empty_like(images)
-        for index, image_id in enumerate(image_ids):
-            rng = generator(seed, epoch, view, image_id)
-            varied[index] = run(images[index], fuse(self.draw(height, width, rng)))
+        for index, own in enumerate(numbers(seed, epoch, view, image_ids)):
+            varied[index] = run(images[index], fuse(self.draw(height, width, own)))
         return varied
 
     def families(self) -> frozenset[str]:
@@ -64,15 +64,9 @@ class Policy:
         return self.family_names
 
 
-def generator(seed: int, epoch: int, view: int, image_id: str) -> np.random.Generator:
-    """Random numbers of one picture in one epoch and view."""
-    digest = hashlib.blake2b(f"{seed}\x1f{epoch}\x1f{view}\x1f{image_id}".encode(), digest_size=8).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
-
-
 def no_policy() -> Policy:
     """Leave pictures as they are."""
-    return Policy("none", frozenset(), lambda height, width, rng: [])
+    return Policy("none", frozenset(), lambda height, width, own: [])
 
 
 def basic_policy(
@@ -98,36 +92,40 @@ def basic_policy(
         contrast: Largest change of the factor.
         saturation: Largest change of the factor.
         stretch: Probability of `convertScaleAbs(alpha=1.5, beta=0)`.
-    """
 
-    def draw(height: int, width: int, rng: np.random.Generator) -> list[Step]:
-        # One call for all numbers: drawing them one by one costs more than the pixels.
-        u = rng.random(9)
-        signed = 2 * u - 1
-        steps: list[Step] = [
-            Geometric(
-                ops.geometry(
-                    (height, width),
-                    angle=rotation * signed[0],
-                    zoom=1 + zoom * signed[1],
-                    shift=(shift * signed[2], shift * signed[3]),
-                    flip=(horizontal_flip and u[4] < 0.5, vertical_flip and u[5] < 0.5),
-                )
-            ),
-        ]
+    Raises:
+        ConfigError: A setting out of its range.
+    """
+    _check(180.0, rotation=rotation)
+    # At 1 the picture could shrink to nothing.
+    _check(math.nextafter(1, 0), zoom=zoom)
+    _check(1.0, shift=shift, brightness=brightness, contrast=contrast, saturation=saturation, stretch=stretch)
+    moves = bool(horizontal_flip or vertical_flip or rotation or zoom or shift)
+
+    # The dimensions are drawn in one order whatever is switched off, so that a setting changes nothing but itself.
+    def draw(height: int, width: int, own: Numbers) -> list[Step]:
+        moved = ops.geometry(
+            (height, width),
+            angle=own.uniform(-rotation, rotation),
+            zoom=own.uniform(1 - zoom, 1 + zoom),
+            shift=(own.uniform(-shift, shift), own.uniform(-shift, shift)),
+            flip=(own.chance(0.5) and horizontal_flip, own.chance(0.5) and vertical_flip),
+        )
+        colour = ops.saturation_matrix(own.uniform(1 - saturation, 1 + saturation))
+        factor, amount = own.uniform(1 - contrast, 1 + contrast), own.uniform(-brightness, brightness)
+        steps: list[Step] = []
+        if moves:
+            steps.append(Geometric(moved))
         if saturation:
-            steps.append(Colour(ops.saturation_matrix(1 + saturation * signed[6])))
+            steps.append(Colour(colour))
         if brightness or contrast:
-            table = ops.contrast_table(1 + contrast * signed[7])
-            steps += [Pointwise(table), Pointwise(ops.brightness_table(brightness * signed[8]))]
-        if stretch and rng.random() < stretch:
+            steps += [Pointwise(ops.contrast_table(factor)), Pointwise(ops.brightness_table(amount))]
+        if own.chance(stretch):
             steps.append(Pointwise(ops.scale_table(1.5)))
         return steps
 
-    families = {"geometric"} if horizontal_flip or vertical_flip or rotation or zoom or shift else set()
-    if brightness or contrast or saturation or stretch:
-        families.add("colour")
-    return Policy("basic", frozenset(families), draw)
+    families = {"geometric": moves, "colour": bool(brightness or contrast or saturation or stretch)}
+    return Policy("basic", frozenset(name for name, used in families.items() if used), draw)
 
 
 def rand_augment_policy(
@@ -140,17 +138,22 @@ def rand_augment_policy(
         operations: Operations drawn for a picture.
         rate: Probability that a drawn operation is applied.
         magnitude_stddev: Standard deviation of the strength.
-    """
 
-    def draw(height: int, width: int, rng: np.random.Generator) -> list[Step]:
-        which = rng.integers(0, len(RAND_AUGMENT), operations)
-        applied = rng.random(operations) < rate
-        strengths = np.clip(rng.normal(magnitude, magnitude_stddev, operations), 0.0, 1.0)
-        return [
-            RAND_AUGMENT[kind].draw(height, width, float(strength), rng)
-            for kind, use, strength in zip(which, applied, strengths, strict=True)
-            if use
-        ]
+    Raises:
+        ConfigError: A setting out of its range.
+    """
+    _check(1.0, magnitude=magnitude, rate=rate, magnitude_stddev=magnitude_stddev)
+    if operations < 1:
+        raise ConfigError(f"Policy setting 'operations' is {operations}; expected at least 1. For none: policy 'none'.")
+
+    def draw(height: int, width: int, own: Numbers) -> list[Step]:
+        steps: list[Step] = []
+        for _ in range(operations):
+            operation = RAND_AUGMENT[own.integer(len(RAND_AUGMENT))]
+            strength = min(1.0, max(0.0, own.normal(magnitude, magnitude_stddev)))
+            if own.chance(rate):
+                steps.append(operation.draw(height, width, strength, own))
+        return steps
 
     return Policy("rand_augment", frozenset(row.family for row in RAND_AUGMENT), draw)
 
@@ -170,7 +173,7 @@ def build_policy(name: str, **settings: Any) -> Policy:
         settings: Its arguments.
 
     Raises:
-        ConfigError: An unknown name or setting; the nearest known one is named.
+        ConfigError: An unknown name or setting, of which the nearest known one is named, or a setting out of range.
     """
     if name not in POLICIES:
         raise ConfigError(_unknown("policy", name, list(POLICIES)))
@@ -181,7 +184,14 @@ def build_policy(name: str, **settings: Any) -> Policy:
     return POLICIES[name](**settings)
 
 
+def _check(most: float, **values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value <= most:
+            limit = f"to {most:g}" if most >= 1 else "to below 1"
+            raise ConfigError(f"Policy setting {name!r} is {value!r}; expected a number from 0 {limit}.")
+
+
 def _unknown(what: str, name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"There is no {what} called {name!r}{hint} Known: {', '.join(known) or 'none'}."

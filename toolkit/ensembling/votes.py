@@ -62,4 +62,9 @@ def _checked(probabilities: np.ndarray) -> np.ndarray:
     members = np.asarray(probabilities, np.float64)
     if members.ndim != 3 or not len(members):
         raise DataError(f"A vote needs probabilities of shape (members, pictures, classes), got {members.shape}.")
+    if not np.isfinite(members).all():
+        broken = int(np.flatnonzero(~np.isfinite(members).all(axis=(1, 2)))[0])
+        raise DataError(
+            f"Member {broken} (counted from 0) has probabilities that are not finite. Train it again or leave it out."
+        )
     return members

@@ -200,7 +200,7 @@ def corrupt(images: np.ndarray, image_ids: Sequence[str], name: str, severity: i
 
 
 def select(names: Iterable[str]) -> list[Corruption]:
-    """The corruptions of these names; the name of a family stands for all of it.
+    """The corruptions of these names, each once; the name of a family stands for all of it.
 
     Raises:
         ConfigError: An unknown name; all known ones are listed.
@@ -211,7 +211,7 @@ def select(names: Iterable[str]) -> list[Corruption]:
         if name not in CORRUPTIONS and not family:
             raise ConfigError(f"There is no corruption {name!r}; known: {', '.join(CORRUPTIONS)}.")
         chosen += [CORRUPTIONS[name]] if name in CORRUPTIONS else family
-    return chosen
+    return list({row.name: row for row in chosen}.values())
 
 
 def check_disjoint(selection: Iterable[str], reporting: Iterable[str]) -> None:

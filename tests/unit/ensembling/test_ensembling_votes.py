@@ -47,3 +47,5 @@ def test_unknown_votes_and_wrong_shapes_are_errors():
         combine("median", np.ones((1, 1, 2)))
     with pytest.raises(DataError, match="members, pictures, classes"):
         mean(np.ones((3, 2)))
+    with pytest.raises(DataError, match=r"Member 1 .* not finite"):
+        majority(np.stack([np.full((2, 2), 0.5), np.full((2, 2), np.nan)]))
