@@ -208,11 +208,14 @@ def compile_train_step(model: Any, optimizer: Any) -> TrainStep:
     import keras
     import tensorflow as tf
 
+    from toolkit.nn.fused_normalization import fused_normalization
+
     variables = model.trainable_variables
 
     def step(inputs: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
-            probabilities = model(inputs, training=True)
+            with fused_normalization():
+                probabilities = model(inputs, training=True)
             losses = weights * keras.losses.categorical_crossentropy(targets, probabilities)
             loss = tf.reduce_mean(losses) + sum(model.losses)
         optimizer.apply(tape.gradient(loss, variables), variables)
