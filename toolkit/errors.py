@@ -4,6 +4,9 @@ One base class, `ToolkitError`; each subclass is also the built-in exception tha
 callers may catch either.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class ToolkitError(Exception):
     """Base of all errors that the command line reports as one paragraph and exit code 1."""
@@ -59,3 +62,11 @@ class BusyError(ToolkitError, RuntimeError):
 
 class StepOrderError(ToolkitError, RuntimeError):
     """A step needs the result of an earlier one that is not there."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest known one, then all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{hint} Known: {', '.join(names) or 'none'}."

@@ -11,23 +11,26 @@ from toolkit.augmentation.operations import Colour, Geometric, Pointwise, Step
 
 
 def fuse(steps: Sequence[Step]) -> list[Step]:
-    """Join consecutive steps of one kind into one.
+    """Join steps of one kind into one.
 
     Tables are joined exactly. Matrices are joined without the rounding and clipping between them, so colours may differ
-    from the unfused ones where those clip, and moved pixels are interpolated once instead of several times.
+    from the unfused ones where those clip. A move is drawn forward past colour matrices and smooth tables to the move
+    before it: interpolating before or after them differs by rounding, and where values clip. Moved pixels are then
+    interpolated once instead of several times, and mirrored once at the border.
 
     Args:
         steps: In the order in which they act.
     """
     fused: list[Step] = []
     for step in steps:
-        last = fused[-1] if fused else None
+        at = _earlier_move(fused) if isinstance(step, Geometric) else len(fused) - 1
+        last = fused[at] if at >= 0 else None
         if isinstance(last, Geometric) and isinstance(step, Geometric):
-            fused[-1] = Geometric(step.matrix @ last.matrix)
+            fused[at] = Geometric(step.matrix @ last.matrix)
         elif isinstance(last, Pointwise) and isinstance(step, Pointwise):
-            fused[-1] = Pointwise(step.table[last.table])
+            fused[at] = Pointwise(step.table[last.table], step.smooth and last.smooth)
         elif isinstance(last, Colour) and isinstance(step, Colour):
-            fused[-1] = Colour((_square(step.matrix) @ _square(last.matrix))[:3].astype(np.float32))
+            fused[at] = Colour((_square(step.matrix) @ _square(last.matrix))[:3].astype(np.float32))
         else:
             fused.append(step)
     return fused
@@ -53,6 +56,17 @@ def run(image: np.ndarray, steps: Sequence[Step]) -> np.ndarray:
         else:
             image = step.function(image)
     return image
+
+
+def _earlier_move(steps: Sequence[Step]) -> int:
+    """Where the last move stands that a new one can join; −1: nowhere."""
+    for index in range(len(steps) - 1, -1, -1):
+        step = steps[index]
+        if isinstance(step, Geometric):
+            return index
+        if not (isinstance(step, Colour) or (isinstance(step, Pointwise) and step.smooth)):
+            return -1
+    return -1
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:

@@ -6,20 +6,23 @@ the pictures nor the number of threads matters.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from toolkit import pixelops as ops
+from toolkit.augmentation.basic import BASIC_FAMILIES, draw_basic
+from toolkit.augmentation.catalogue import AUGMIX, SIXTEEN, TRIVIAL, find_operations
 from toolkit.augmentation.compile import fuse, run
-from toolkit.augmentation.operations import RAND_AUGMENT, Colour, Geometric, Pointwise, Step
+from toolkit.augmentation.drawing import Layer, draw_augmix, draw_layers, draw_some, draw_trivial, flips
+from toolkit.augmentation.operations import Operation, Step
+from toolkit.augmentation.rand_augment import RAND_AUGMENT, RandOperation, draw_rand_augment
 from toolkit.augmentation.randomness import Numbers, numbers
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, suggest
 
 _Draw = Callable[[int, int, Numbers], list[Step]]
 
@@ -32,11 +35,13 @@ class Policy:
         name: As in the config.
         family_names: Families of corruptions that it resembles.
         draw: `(height, width, random numbers)` → steps for one picture.
+        held_out: Held-out corruptions that it contains: tests with them no longer show what training did not prepare.
     """
 
     name: str
     family_names: frozenset[str]
     draw: _Draw
+    held_out: frozenset[str] = frozenset()
 
     def __call__(
         self, images: np.ndarray, image_ids: Sequence[str], *, seed: int, epoch: int, view: int = 0
@@ -100,32 +105,9 @@ def basic_policy(
     # At 1 the picture could shrink to nothing.
     _check(math.nextafter(1, 0), zoom=zoom)
     _check(1.0, shift=shift, brightness=brightness, contrast=contrast, saturation=saturation, stretch=stretch)
-    moves = bool(horizontal_flip or vertical_flip or rotation or zoom or shift)
-
-    # The dimensions are drawn in one order whatever is switched off, so that a setting changes nothing but itself.
-    def draw(height: int, width: int, own: Numbers) -> list[Step]:
-        moved = ops.geometry(
-            (height, width),
-            angle=own.uniform(-rotation, rotation),
-            zoom=own.uniform(1 - zoom, 1 + zoom),
-            shift=(own.uniform(-shift, shift), own.uniform(-shift, shift)),
-            flip=(own.chance(0.5) and horizontal_flip, own.chance(0.5) and vertical_flip),
-        )
-        colour = ops.saturation_matrix(own.uniform(1 - saturation, 1 + saturation))
-        factor, amount = own.uniform(1 - contrast, 1 + contrast), own.uniform(-brightness, brightness)
-        steps: list[Step] = []
-        if moves:
-            steps.append(Geometric(moved))
-        if saturation:
-            steps.append(Colour(colour))
-        if brightness or contrast:
-            steps += [Pointwise(ops.contrast_table(factor)), Pointwise(ops.brightness_table(amount))]
-        if own.chance(stretch):
-            steps.append(Pointwise(ops.scale_table(1.5)))
-        return steps
-
-    families = {"geometric": moves, "colour": bool(brightness or contrast or saturation or stretch)}
-    return Policy("basic", frozenset(name for name, used in families.items() if used), draw)
+    settings = locals().copy()
+    families = {family for family, names in BASIC_FAMILIES.items() if any(settings[name] for name in names)}
+    return Policy("basic", frozenset(families), partial(draw_basic, **settings))
 
 
 def rand_augment_policy(
@@ -145,23 +127,101 @@ def rand_augment_policy(
     _check(1.0, magnitude=magnitude, rate=rate, magnitude_stddev=magnitude_stddev)
     if operations < 1:
         raise ConfigError(f"Policy setting 'operations' is {operations}; expected at least 1. For none: policy 'none'.")
+    draw = partial(draw_rand_augment, magnitude=magnitude, operations=operations, rate=rate,
+                   magnitude_stddev=magnitude_stddev)  # fmt: skip
+    return _of("rand_augment", RAND_AUGMENT, draw)
 
-    def draw(height: int, width: int, own: Numbers) -> list[Step]:
-        steps: list[Step] = []
-        for _ in range(operations):
-            operation = RAND_AUGMENT[own.integer(len(RAND_AUGMENT))]
-            strength = min(1.0, max(0.0, own.normal(magnitude, magnitude_stddev)))
-            if own.chance(rate):
-                steps.append(operation.draw(height, width, strength, own))
-        return steps
 
-    return Policy("rand_augment", frozenset(row.family for row in RAND_AUGMENT), draw)
+def trivial_augment_policy(names: Sequence[str] = TRIVIAL, strength: float = 1.0) -> Policy:
+    """TrivialAugment (Müller & Hutter 2021, arXiv 2103.10158): one operation a picture, any strength, nothing to tune.
+
+    Args:
+        names: Operations, of which one, or none at all, is drawn, all equally likely.
+        strength: Largest strength, 0–1.
+
+    Raises:
+        ConfigError: An unknown operation or a strength out of range.
+    """
+    _check(1.0, strength=strength)
+    rows = find_operations(names)
+    return _of("trivial_augment", rows, partial(draw_trivial, rows=rows, strength=strength))
+
+
+def augmix_policy(magnitude: float = 0.3, width: int = 3, names: Sequence[str] = AUGMIX) -> Policy:
+    """AugMix (Hendrycks et al. 2019, arXiv 1912.02781): the picture blended with several of its varied copies.
+
+    Args:
+        magnitude: Largest strength of an operation, 0–1.
+        width: Number of chains, each of one to three operations.
+        names: Operations to draw from.
+
+    Raises:
+        ConfigError: An unknown operation or a setting out of range.
+    """
+    _check(1.0, magnitude=magnitude)
+    if width < 1:
+        raise ConfigError(f"Policy setting 'width' is {width}; expected at least 1 chain.")
+    rows = find_operations(names)
+    return _of("augmix", rows, partial(draw_augmix, rows=rows, magnitude=magnitude, width=width))
+
+
+def some_of_policy(
+    names: Sequence[str] = SIXTEEN,
+    count: Sequence[int] = (1, 5),
+    strength: float = 1.0,
+    horizontal_flip: bool = True,
+    vertical_flip: bool = False,
+) -> Policy:
+    """Some of many operations: how many, which, and how strong is drawn for each picture.
+
+    Args:
+        names: Operations to draw from, each at most once a picture.
+        count: Fewest and most operations a picture.
+        strength: Largest strength; each is drawn between 0 and it.
+        horizontal_flip: Also mirror half of the pictures left and right.
+        vertical_flip: Also mirror half of the pictures top and bottom.
+
+    Raises:
+        ConfigError: An unknown operation or a setting out of range.
+    """
+    _check(1.0, strength=strength)
+    rows, (fewest, most) = find_operations(names), count
+    if not 0 <= fewest <= most <= len(rows):
+        raise ConfigError(
+            f"Policy setting 'count' is {list(count)}; expected the fewest and the most operations a picture, between "
+            f"0 and the {len(rows)} that `names` lists."
+        )
+    draw = partial(draw_some, rows=rows, fewest=fewest, most=most, strength=strength,
+                   flip=(horizontal_flip, vertical_flip))  # fmt: skip
+    return _of("some_of", (*flips(horizontal_flip, vertical_flip), *rows), draw)
+
+
+def random_apply_policy(layers: Sequence[Layer | dict[str, Any]] = (), shuffle: bool = False) -> Policy:
+    """A list of operations, each applied with its own probability: the AN2DL contest's winner used fifteen.
+
+    Args:
+        layers: Operation, probability and strength of each, as `Layer` or as a mapping with these keys.
+        shuffle: Whether the order is drawn for each picture.
+
+    Raises:
+        ConfigError: An unknown operation or a setting out of range.
+    """
+    rows = tuple(layer if isinstance(layer, Layer) else Layer(**layer) for layer in layers)
+    for layer in rows:
+        _check(1.0, probability=layer.probability, strength=layer.strength)
+    operations = find_operations([layer.operation for layer in rows])
+    pairs = tuple(zip(rows, operations, strict=True))
+    return _of("random_apply", operations, partial(draw_layers, layers=pairs, shuffle=shuffle))
 
 
 POLICIES: dict[str, Callable[..., Policy]] = {
     "none": no_policy,
     "basic": basic_policy,
     "rand_augment": rand_augment_policy,
+    "trivial_augment": trivial_augment_policy,
+    "augmix": augmix_policy,
+    "some_of": some_of_policy,
+    "random_apply": random_apply_policy,
 }
 
 
@@ -176,12 +236,23 @@ def build_policy(name: str, **settings: Any) -> Policy:
         ConfigError: An unknown name or setting, of which the nearest known one is named, or a setting out of range.
     """
     if name not in POLICIES:
-        raise ConfigError(_unknown("policy", name, list(POLICIES)))
-    known = list(inspect.signature(POLICIES[name]).parameters)
+        raise ConfigError(f"There is no policy called {name!r}{suggest(name, POLICIES)}")
+    known = policy_settings(name)
     for setting in settings:
         if setting not in known:
-            raise ConfigError(_unknown(f"setting of policy {name!r}", setting, known))
+            raise ConfigError(f"There is no setting of policy {name!r} called {setting!r}{suggest(setting, known)}")
     return POLICIES[name](**settings)
+
+
+def policy_settings(name: str) -> list[str]:
+    """Names of the settings that a policy has."""
+    return list(inspect.signature(POLICIES[name]).parameters)
+
+
+def _of(name: str, rows: Iterable[Operation | RandOperation], draw: _Draw) -> Policy:
+    used = list(rows)
+    held_out = frozenset(row.held_out for row in used if row.held_out)
+    return Policy(name, frozenset(row.family for row in used), draw, held_out)
 
 
 def _check(most: float, **values: float) -> None:
@@ -189,9 +260,3 @@ def _check(most: float, **values: float) -> None:
         if not 0 <= value <= most:
             limit = f"to {most:g}" if most >= 1 else "to below 1"
             raise ConfigError(f"Policy setting {name!r} is {value!r}; expected a number from 0 {limit}.")
-
-
-def _unknown(what: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"There is no {what} called {name!r}{hint} Known: {', '.join(known) or 'none'}."

@@ -131,12 +131,22 @@ class Model(Section):
     )
 
 
+class PolicyLayer(Section):
+    """One randomly applied operation of the policy random_apply."""
+
+    operation: str = Field(description="Name of the operation.")
+    probability: Share = Field(0.5, description="Probability that a picture goes through it.")
+    strength: Share = Field(0.5, description="Largest strength, 0-1.")
+
+
 class Policy(Section):
     """How training pictures are varied."""
 
-    name: Literal["none", "basic", "rand_augment"] = Field("basic", description="none, basic, or rand_augment.")
-    horizontal_flip: bool = Field(True, description="basic: mirror left and right.")
-    vertical_flip: bool = Field(False, description="basic: mirror top and bottom.")
+    name: Literal["none", "basic", "rand_augment", "trivial_augment", "augmix", "some_of", "random_apply"] = Field(
+        "basic", description="none, basic, rand_augment, trivial_augment, augmix, some_of, or random_apply."
+    )
+    horizontal_flip: bool = Field(True, description="basic, some_of: mirror left and right.")
+    vertical_flip: bool = Field(False, description="basic, some_of: mirror top and bottom.")
     rotation: float = Field(15.0, ge=0.0, le=180.0, description="basic: largest rotation in degrees.")
     zoom: float = Field(0.1, ge=0.0, lt=1.0, description="basic: largest zoom, as a share of the size.")
     shift: float = Field(0.1, ge=0.0, lt=1.0, description="basic: largest shift, as a share of the size.")
@@ -144,8 +154,26 @@ class Policy(Section):
     contrast: float = Field(0.2, ge=0.0, le=1.0, description="basic: largest change of contrast.")
     saturation: float = Field(0.2, ge=0.0, le=1.0, description="basic: largest change of saturation.")
     stretch: Share = Field(0.0, description="basic: probability of the fixed contrast stretch, 1.5 times each pixel.")
-    magnitude: Share = Field(0.32, description="rand_augment: strength of each operation, 0-1.")
+    magnitude: Share = Field(0.32, description="rand_augment, augmix: strength of each operation, 0-1.")
     operations: int = Field(5, ge=1, le=16, description="rand_augment: operations a picture.")
+    count: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+        (1, 5), description="some_of: fewest and most operations a picture."
+    )
+    strength: Share = Field(1.0, description="some_of, trivial_augment: largest strength of each operation.")
+    names: tuple[str, ...] | None = Field(
+        None, description="some_of, trivial_augment, augmix: operations to draw from; null: the policy's own list."
+    )
+    width: int = Field(3, ge=1, le=8, description="augmix: varied copies that are blended.")
+    layers: tuple[PolicyLayer, ...] = Field((), description="random_apply: operations, each with its probability.")
+    shuffle: bool = Field(False, description="random_apply: draw the order of the operations too.")
+
+    @model_validator(mode="after")
+    def _something_to_apply(self) -> Policy:
+        if self.name == "random_apply" and not self.layers:
+            raise ValueError(
+                "the policy random_apply needs layers, such as [{operation: rotation, probability: 0.5, strength: 0.1}]"
+            )
+        return self
 
 
 class Augment(Section):
@@ -155,6 +183,9 @@ class Augment(Section):
         "opencv", description="opencv (ours, fast), or keras_cv (its RandAugment layer, slow)."
     )
     policy: Policy = Field(default_factory=Policy, description="Which operations, how strong.")
+    mixup: float = Field(0.0, ge=0.0, le=100.0, description="MixUp: alpha of the Beta distribution of shares; 0: none.")
+    cutmix: float = Field(0.0, ge=0.0, le=100.0, description="CutMix: alpha of the Beta distribution; 0: none.")
+    mix_probability: Share = Field(1.0, description="Share of pictures that are mixed; with both, half by each.")
 
     @model_validator(mode="after")
     def _engine_fits(self) -> Augment:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolkit.config import Config
+
+if TYPE_CHECKING:
+    from toolkit.augmentation.policies import Policy
 
 Augment = Callable[[np.ndarray, Sequence[str], int], np.ndarray]
 
@@ -83,9 +86,7 @@ def augmentation(config: Config) -> Augment | None:
         from toolkit.nn.keras_cv_engine import rand_augment
 
         return rand_augment(magnitude=policy.magnitude, augmentations_per_image=policy.operations, seed=config.seed)
-    from toolkit.augmentation.policies import build_policy
-
-    vary = build_policy(policy.name, **policy_settings(config))
+    vary = _policy(config)
     seed = config.seed
 
     def augment(images: np.ndarray, image_ids: Sequence[str], epoch: int) -> np.ndarray:
@@ -94,21 +95,36 @@ def augmentation(config: Config) -> Augment | None:
     return augment
 
 
+def mixing(config: Config) -> Callable[..., tuple[np.ndarray, np.ndarray]] | None:
+    """MixUp and CutMix as a function of `(images, targets, image_ids, epoch)`; None where both are off."""
+    from toolkit.augmentation.mixing import Mixing
+
+    augment = config.augment
+    mix = Mixing(augment.mixup, augment.cutmix, augment.mix_probability, config.seed)
+    return mix if mix else None
+
+
 def augmentation_families(config: Config) -> set[str]:
     """Families of corruptions that the training augmentation contains."""
+    # keras-cv's layer draws from the same operations as our own RandAugment.
+    return set(_policy(config).families())
+
+
+def held_out_in_training(config: Config) -> set[str]:
+    """Held-out corruptions that the training augmentation contains: a test with them shows less than it seems to."""
+    return set(_policy(config).held_out)
+
+
+def _policy(config: Config) -> Policy:
     from toolkit.augmentation.policies import build_policy
 
-    policy = config.augment.policy
-    # keras-cv's layer draws from the same operations as our own RandAugment.
-    return set() if policy.name == "none" else set(build_policy(policy.name, **policy_settings(config)).families())
+    return build_policy(config.augment.policy.name, **policy_settings(config))
 
 
 def policy_settings(config: Config) -> dict[str, Any]:
     """The policy's own settings as keyword arguments of `build_policy`."""
+    from toolkit.augmentation.policies import policy_settings as known
+
     values = config.augment.policy.model_dump(exclude={"name"})
-    own = {"rand_augment": {"magnitude", "operations"}}.get(config.augment.policy.name)
-    if config.augment.policy.name == "none":
-        return {}
-    if own is not None:
-        return {name: value for name, value in values.items() if name in own}
-    return {name: value for name, value in values.items() if name not in {"magnitude", "operations"}}
+    own = set(known(config.augment.policy.name))
+    return {name: value for name, value in values.items() if name in own and value is not None}

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit import pixelops as ops
+from toolkit.augmentation.catalogue import OPERATIONS
 from toolkit.augmentation.compile import fuse, run
-from toolkit.augmentation.operations import RAND_AUGMENT, Colour, Geometric, Pointwise
+from toolkit.augmentation.operations import Colour, Geometric, Pointwise
 from toolkit.augmentation.policies import POLICIES, build_policy
+from toolkit.augmentation.rand_augment import RAND_AUGMENT
 from toolkit.augmentation.randomness import Numbers, numbers
 from toolkit.errors import ConfigError
 from toolkit.evaluation.corruptions import HELD_OUT_FAMILIES, HELD_OUT_NAMES
@@ -24,11 +26,16 @@ def photo(size=48):
 
 IMAGES = np.stack([photo(), photo()[::-1], 255 - photo()])
 IDS = ["a", "b", "ü c"]
+LAYERS = [{"operation": "rotation", "probability": 0.9}, {"operation": "brightness", "probability": 0.9}]
+
+
+def make(name):
+    return build_policy(name, layers=LAYERS) if name == "random_apply" else build_policy(name)
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
 def test_what_happens_depends_on_seed_epoch_view_and_id_alone(name):
-    policy = build_policy(name)
+    policy = make(name)
     first = policy(IMAGES, IDS, seed=1, epoch=0)
     assert first.shape == IMAGES.shape
     assert first.dtype == np.uint8
@@ -126,10 +133,60 @@ def test_every_operation_changes_a_picture_and_more_strength_changes_it_more(ope
     assert change(0.6) >= change(0.1)
 
 
-def test_no_policy_contains_a_held_out_family():
+def test_no_shipped_policy_contains_a_held_out_corruption():
     for name in POLICIES:
-        assert not build_policy(name).families() & HELD_OUT_FAMILIES
-    assert not {operation.name for operation in RAND_AUGMENT} & HELD_OUT_NAMES
+        policy = make(name)
+        assert not policy.families() & HELD_OUT_FAMILIES
+        assert not policy.held_out
+        assert not {row.name for row in (*RAND_AUGMENT, *OPERATIONS.values())} & HELD_OUT_NAMES
+
+
+def test_a_policy_with_salt_and_pepper_says_that_impulse_noise_is_no_longer_held_out():
+    assert {row.held_out for row in OPERATIONS.values()} - {""} <= HELD_OUT_NAMES
+    assert build_policy("some_of", names=["blur", "salt_and_pepper"], count=(1, 2)).held_out == {"impulse_noise"}
+    layers = [{"operation": "salt_and_pepper", "probability": 1.0, "strength": 0.3}]
+    assert build_policy("random_apply", layers=layers).held_out == {"impulse_noise"}
+
+
+def test_some_of_applies_as_many_different_operations_as_it_says():
+    policy = build_policy("some_of", names=["brightness", "blur", "cutout"], count=(2, 3), horizontal_flip=False)
+    counts = [len(policy.draw(48, 48, own)) for own in numbers(0, 0, 0, [str(i) for i in range(200)])]
+    assert set(counts) == {2, 3}
+    assert 70 < counts.count(2) < 130
+    exactly = build_policy("some_of", names=["posterize"], count=(1, 1), horizontal_flip=False, strength=1.0)
+    assert np.array_equal(exactly(IMAGES, IDS, seed=0, epoch=0), IMAGES // 64 * 64)
+
+
+def test_random_apply_uses_each_layer_as_often_as_its_probability_and_keeps_their_order():
+    layers = [
+        {"operation": "posterize", "probability": 0.2, "strength": 1.0},
+        {"operation": "invert", "probability": 1.0},
+    ]
+    policy = build_policy("random_apply", layers=layers)
+    drawn = [policy.draw(48, 48, own) for own in numbers(0, 0, 0, [str(i) for i in range(500)])]
+    assert 70 < sum(len(steps) == 2 for steps in drawn) < 130
+    both = next(steps for steps in drawn if len(steps) == 2)
+    assert np.array_equal(run(photo(), both), 255 - photo() // 64 * 64)
+    shuffled = build_policy("random_apply", layers=layers, shuffle=True)
+    drawn = [shuffled.draw(48, 48, own) for own in numbers(0, 0, 0, [str(i) for i in range(500)])]
+    results = {run(photo(), steps).tobytes() for steps in drawn if len(steps) == 2}
+    assert results == {(255 - photo() // 64 * 64).tobytes(), ((255 - photo()) // 64 * 64).tobytes()}
+
+
+def test_trivial_augment_applies_at_most_one_operation_and_each_about_equally_often():
+    policy = build_policy("trivial_augment", names=["brightness", "equalize", "rotation"])
+    drawn = [policy.draw(48, 48, own) for own in numbers(0, 0, 0, [str(i) for i in range(1000)])]
+    assert {len(steps) for steps in drawn} == {0, 1}
+    kinds = [type(steps[0]).__name__ if steps else "none" for steps in drawn]
+    assert all(200 < kinds.count(kind) < 300 for kind in ("none", "Pointwise", "Whole", "Geometric"))
+
+
+def test_augmix_stays_between_the_picture_and_its_varied_copies():
+    identical = build_policy("augmix", magnitude=0.0, names=["rotation", "shift"])
+    assert np.abs(identical(IMAGES, IDS, seed=0, epoch=0).astype(int) - IMAGES).max() <= 1
+    inverted = build_policy("augmix", names=["invert"], width=1)
+    varied = inverted(np.full((40, 8, 8, 3), 255, np.uint8), [str(i) for i in range(40)], seed=0, epoch=0)
+    assert len(np.unique(varied)) > 10
 
 
 @settings(max_examples=60, deadline=None)
@@ -227,5 +284,9 @@ def test_unknown_names_are_explained():
         build_policy("randaugment")
     with pytest.raises(ConfigError, match="did you mean 'rotation'"):
         build_policy("basic", rotatoin=3)
-    with pytest.raises(ConfigError, match=r"called 'xyzzy'\. Known: none, basic, rand_augment\."):
+    with pytest.raises(ConfigError, match=r"called 'xyzzy'\. Known: none, basic, rand_augment"):
         build_policy("xyzzy")
+    with pytest.raises(ConfigError, match="no operation called 'blurr'; did you mean 'blur'"):
+        build_policy("some_of", names=["blurr"])
+    with pytest.raises(ConfigError, match=r"'count' is \[3, 9\].*the 1 that"):
+        build_policy("some_of", names=["blur"], count=(3, 9))
