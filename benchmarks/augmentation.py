@@ -11,37 +11,11 @@ import statistics
 import time
 
 import numpy as np
-from sklearn.datasets import load_sample_images
+from augmentation_common import BATCH, ours, pictures
 
-from toolkit.augmentation.policies import build_policy
 from toolkit.nn import runtime
 
-SIZE, BATCH, OURS, PEERS, ROUNDS, MUST = 96, 32, 4096, 512, 3, 20
-
-
-def pictures(count):
-    rng = np.random.default_rng(0)
-    photos = load_sample_images().images
-    crops = []
-    for index in range(count):
-        photo = photos[index % len(photos)]
-        top, left = rng.integers(photo.shape[0] - SIZE), rng.integers(photo.shape[1] - SIZE)
-        crops.append(photo[top : top + SIZE, left : left + SIZE])
-    return np.stack(crops)
-
-
-def ours(images):
-    """A function that varies all pictures once and returns images/s."""
-    policy = build_policy("rand_augment", magnitude=0.32, operations=5)
-    ids = [str(index) for index in range(len(images))]
-
-    def run():
-        begin = time.perf_counter()
-        for start in range(0, len(images), BATCH):
-            policy(images[start : start + BATCH], ids[start : start + BATCH], seed=0, epoch=0)
-        return len(images) / (time.perf_counter() - begin)
-
-    return run
+OURS, PEERS, ROUNDS, MUST = 4096, 512, 3, 20
 
 
 def keras_cv_in_tf_data(images):

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 def main() -> None:
     rows = []
     for script in sorted(FOLDER.glob("*.py")):
-        if script.name == Path(__file__).name:
+        if script.name == Path(__file__).name or script.stem.endswith("_common"):
             continue
         print(script.name, flush=True)
         done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
