@@ -20,7 +20,7 @@ from toolkit.steps import keys
 from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
-from toolkit.steps.networks import start
+from toolkit.steps.networks import held_out_in_training, start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
 from toolkit.steps.project import Project
@@ -157,7 +157,8 @@ def _train_folds(
     }
     sections = ensemble_sections(
         records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],
-        scores, data.classes, tuned, f"toolkit evaluate -c {project.config_name}",
+        scores, data.classes, tuned, sorted(held_out_in_training(config)),
+        f"toolkit evaluate -c {project.config_name}",
     )  # fmt: skip
     write_step_page(
         run, config.name, "ensemble",

@@ -18,7 +18,7 @@ from toolkit.predictions import Predictions
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
 from toolkit.steps.members import Members, Read
-from toolkit.steps.networks import augmentation_families, start
+from toolkit.steps.networks import augmentation_families, held_out_in_training, start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.evaluate import evaluate_sections
 from toolkit.steps.project import Project
@@ -110,8 +110,8 @@ def _evaluate(
             clean_probabilities = probabilities
     clean = results.pop("clean")
     estimate = range_estimate(clean, results)
-    families = augmentation_families(config)
-    overlapping = [name for name in results if CORRUPTIONS[name].family in families]
+    families, held_out = augmentation_families(config), held_out_in_training(config)
+    overlapping = [name for name in results if CORRUPTIONS[name].family in families or name in held_out]
     extra_scores = None
     if extra is not None:
         store = project.pixels(extra, extra_hashes)
