@@ -275,6 +275,9 @@ class Ensemble(Section):
     """The k-fold ensemble."""
 
     folds: int = Field(5, ge=2, le=20, description="Models, each trained on all but one fold.")
+    train_folds: int | None = Field(
+        None, ge=1, description="Train only so many of these models, the first ones; null: all."
+    )
     vote: Literal["majority", "mean"] = Field("majority", description="majority (ties by mean probability) or mean.")
     views: int = Field(
         0,
@@ -283,6 +286,17 @@ class Ensemble(Section):
         description="0: augment anew each epoch; else frozen layers see so many versions of a picture: faster.",
     )
     tuned: Literal["auto", "never"] = Field("auto", description="auto: use what `tune` found, where it has run.")
+
+    @model_validator(mode="after")
+    def _enough_folds(self) -> Ensemble:
+        if self.train_folds is not None and self.train_folds > self.folds:
+            raise ValueError(f"train_folds is {self.train_folds}, but there are only {self.folds} folds; lower it")
+        return self
+
+    @property
+    def models(self) -> int:
+        """How many models are trained."""
+        return self.train_folds or self.folds
 
 
 class Evaluate(Section):

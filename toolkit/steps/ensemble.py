@@ -57,7 +57,8 @@ class EnsembleResult(StepResult):
             for index, (value, epochs) in enumerate(zip(self.fold_accuracy, self.epochs, strict=True))
         ]
         rows.append(("all, out of fold", str(self.accuracy), ""))
-        caption = f"mean {100 * np.mean(self.fold_accuracy):.1f} ± {100 * np.std(self.fold_accuracy, ddof=1):.1f} %"
+        spread = f" ± {100 * np.std(self.fold_accuracy, ddof=1):.1f}" if self.folds > 1 else ""
+        caption = f"mean {100 * np.mean(self.fold_accuracy):.1f}{spread} %"
         source = "settings from tune" if self.tuned else "settings from the config"
         title = f"Ensemble: {self.folds} folds of {self.images:,} pictures, {source}"
         return [TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)]
@@ -84,7 +85,7 @@ class Ensemble:
     @property
     def models(self) -> list[Path]:
         """The model files, by fold."""
-        return [self.run.path / f"fold{index}" / "model.keras" for index in range(self.config.ensemble.folds)]
+        return [self.run.path / f"fold{index}" / "model.keras" for index in range(self.config.ensemble.models)]
 
 
 def ensemble_step(project: Project, *, minutes: float | None = None) -> EnsembleResult:
@@ -118,42 +119,46 @@ def trained_ensemble(project: Project) -> Ensemble:
 def _train_folds(
     project: Project, config: Config, data: Manifest, run: RunDir, tuned: dict[str, Any], minutes: float | None
 ) -> dict[str, Any]:
-    begin = time.monotonic()
-    folds = make_folds(data.image_ids.tolist(), data.labels, data.groups, config.ensemble.folds, config.seed)
+    begin, pictures = time.monotonic(), len(data)
+    folds = make_folds(data.image_ids.tolist(), data.labels, data.groups, config.ensemble.folds, config.seed,
+                       data.classes)  # fmt: skip
     read = project.pixels(project.manifest, project.hashes).read
-    missing = [index for index in range(config.ensemble.folds) if not (run.path / f"fold{index}" / "DONE").exists()]
+    models = config.ensemble.models
+    missing = [index for index in range(models) if not (run.path / f"fold{index}" / "DONE").exists()]
     start(config)
     activations = None
     if missing and config.ensemble.views and config.model.unfreeze != "all":
         activations = Activations(project, config, run.path / "activations")
     records: list[FoldRecord] = []
     parts: list[Predictions] = []
-    for index in range(config.ensemble.folds):
+    for index in range(models):
         folder = run.path / f"fold{index}"
         if index in missing:
             left = None if minutes is None else 60 * minutes - (time.monotonic() - begin)
-            share = None if left is None else max(0.0, left) / (config.ensemble.folds - index)
+            share = None if left is None else max(0.0, left) / (models - index)
             train_fold(project.console, config, data, folds.split(index), folder, read, activations, index, share)
         records.append(FoldRecord(**read_json(folder / "DONE")))
         parts.append(Predictions.load(folder / "oof.npz"))
         run.log_metrics(fold=index, accuracy=records[-1].accuracy, epochs=records[-1].epochs)
     shutil.rmtree(run.path / "activations", ignore_errors=True)
+    predicted = np.concatenate([part.image_id for part in parts])
+    if models < config.ensemble.folds:
+        known = set(predicted.tolist())
+        data = data.select(name for name in data.image_ids if name in known)
     out_of_fold = Predictions.build(
-        np.concatenate([part.image_id for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        data.classes,
+        predicted, np.concatenate([part.probabilities for part in parts]), data.classes
     ).select(data.image_ids)
     out_of_fold.save(run.path / "oof.npz")
     scores = score(data.labels, out_of_fold.probabilities, data.classes, seed=config.seed)
     figures = {
-        "folds": config.ensemble.folds,
-        "images": len(data),
+        "folds": models,
+        "images": pictures,
         "fold_accuracy": [record.accuracy for record in records],
         "accuracy": interval(scores.accuracy),
         "macro_f1": interval(scores.macro_f1),
         "epochs": [record.epochs for record in records],
         "tuned": tuned,
-        "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(config.ensemble.folds)},
+        "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(models)},
     }
     sections = ensemble_sections(
         records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],

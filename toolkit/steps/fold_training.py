@@ -80,7 +80,7 @@ def train_fold(
     model = new_model(config, len(data.classes), seed)
     plan = _cached(config, data, activations, seed) if activations else _direct(config, model, read, data)
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"Fold {index + 1} of {config.ensemble.folds}"
+    title = f"Fold {index + 1} of {config.ensemble.models}"
     with console.progress(f"{title}: training steps") as on_progress:
         history = train(
             plan.network,
