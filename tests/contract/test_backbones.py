@@ -13,9 +13,10 @@ from toolkit.nn.prediction import predict
 from toolkit.nn.runtime import compile_forward
 from toolkit.nn.saving import load_model, save_model
 from toolkit.nn.splitting import split_at
+from toolkit.nn.stages import stage_starts
 from toolkit.nn.training import train
 
-FAST = ("efficientnet_lite0", "mobilenet_v3_small", "efficientnetv2_b0", "convnext_tiny")
+FAST = ("efficientnet_lite0", "mobilenet_v3_small", "efficientnetv2_b0", "convnext_tiny", "tiny_vgg", "vit")
 NAMES = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in BACKBONES]
 K = 4
 
@@ -34,13 +35,14 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def size(name):
-    """The smallest of the sizes in use that the architecture takes."""
-    return max(64, BACKBONES[name].min_size)
+    """The smaller of the sizes in use that the architecture takes."""
+    return 64 if BACKBONES[name].min_size <= 64 else 96
 
 
 @pytest.fixture(scope="module")
 def model(name, size):
-    return build_model(name, size, K, weights="none", units=(16,), unfreeze=0)
+    yield build_model(name, size, K, weights="none", units=(16,), unfreeze=0)
+    runtime.release()
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,36 @@ def test_its_last_layers_unfreeze_by_count(model):
     assert len(model.trainable_variables) == head + sum(len(layer.trainable_variables) for layer in members)
 
 
+def test_its_last_stages_unfreeze(model):
+    body = backbone_of(model)
+    starts = stage_starts(body)
+    assert len(starts) >= 3
+    for start, end in zip(starts, [*starts[1:], len(body.layers)], strict=True):
+        assert any(layer.weights for layer in body.layers[start:end])
+    for count in range(len(starts) + 2):
+        set_trainable(model, f"stage:{count}")
+        first = len(body.layers) if count == 0 else starts[max(0, len(starts) - count)]
+        assert [layer.trainable for layer in body.layers] == [n >= first for n in range(len(body.layers))]
+
+
+def test_normalisation_of_frozen_layers_keeps_its_averages_and_that_of_trained_ones_moves(model, pictures):
+    images, *_ = pictures
+    body = backbone_of(model)
+    norms = [layer for layer in body.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    set_trainable(model, "stage:1")
+    before = [np.asarray(norm.moving_mean).copy() for norm in norms]
+    body(images.astype(np.float32), training=True)
+    for norm, mean in zip(norms, before, strict=True):
+        assert (np.asarray(norm.moving_mean) != mean).any() == norm.trainable
+
+
+def test_it_builds_at_96_pixels_or_says_why_not(name):
+    assert build_backbone(name, 96, "none").output_shape[0] is None
+    if BACKBONES[name].min_size > 64:
+        with pytest.raises(ConfigError, match="64"):
+            build_backbone(name, 64, "none")
+
+
 def test_one_step_trains_what_is_unfrozen_and_nothing_else(model, pictures):
     _, ids, read = pictures
     set_trainable(model, 6)
@@ -89,10 +121,11 @@ def test_one_step_trains_what_is_unfrozen_and_nothing_else(model, pictures):
     assert not last or any((one != other).any() for one, other in zip(last, moved, strict=True))
 
 
-def test_it_can_be_cut_for_cached_trials(model, pictures):
+@pytest.mark.parametrize("unfreeze", [10, "stage:1"])
+def test_it_can_be_cut_for_cached_trials(model, pictures, unfreeze):
     images, *_ = pictures
     body = backbone_of(model)
-    cut = split_at(body, 10)
+    cut = split_at(body, unfreeze)
     found = compile_forward(cut.suffix)(compile_forward(cut.prefix)(images))
     expected = compile_forward(body)(images)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())

@@ -109,6 +109,7 @@ class Head(Section):
     )
     activation: str = Field("relu", description="Activation of the dense layers.")
     batch_norm: bool = Field(True, description="Batch normalisation after each dense layer.")
+    feature_dropout: Share = Field(0.0, description="Dropout before the first dense layer, or before the class layer.")
 
     @model_validator(mode="after")
     def _enough_widths(self) -> Head:
@@ -124,10 +125,14 @@ class Model(Section):
 
     backbone: str = Field("efficientnet_lite0", description="Name of the backbone; `toolkit doctor` lists them.")
     weights: str = Field("packaged", description="Its weights: packaged, imagenet, none, or a file.")
-    pooling: Literal["avg", "max", "flatten"] = Field("avg", description="From feature map to feature vector.")
+    backbone_options: dict[str, int | float | str | tuple[int, ...]] = Field(
+        default_factory=dict,
+        description="Options of vit, tiny_vgg and convnext, for example {patch_size: 8, width: 64}.",
+    )
+    pooling: Literal["avg", "max", "gem", "flatten"] = Field("avg", description="From feature map to feature vector.")
     head: Head = Field(default_factory=Head, description="The layers on top.")
-    unfreeze: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
-        15, description="How many of the backbone's last layers are trained: a number, or all."
+    unfreeze: Annotated[int, Field(ge=0)] | Literal["all"] | Annotated[str, Field(pattern=r"^stage:\d+$")] = Field(
+        15, description="What of the backbone is trained: a number of last layers, stage:2 (last 2 stages), or all."
     )
 
 

@@ -41,18 +41,20 @@ def _field(name: str, field: FieldInfo, given: Any, depth: int) -> list[str]:
             lines += _field(key, inner, (given or {}).get(key), depth + 1)
         return lines
     value = given if given is not None else field.get_default(call_default_factory=True)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         lines = [f"{indent}{name}:  # {field.description}"]
         for key, inner in value.items():
             lines.append(f"{indent}  {key}: {_inline(inner)}")
         return lines
-    text = f"{indent}{name}: {_scalar(value)}"
+    text = f"{indent}{name}: {'{}' if value == {} else _scalar(value)}"
     return [f"{text:<{_COLUMN}}  # {field.description}"]
 
 
 def _inline(value: Any) -> str:
     if isinstance(value, Dimension):
         value = value.model_dump(by_alias=True, exclude_defaults=True)
+    if not isinstance(value, Mapping):
+        return _scalar(value)
     return "{" + ", ".join(f"{key}: {_scalar(inner)}" for key, inner in value.items()) + "}"
 
 

@@ -1,4 +1,4 @@
-"""Every backbone by name: one row each, and one way to build them.
+"""Building a backbone with its preprocessing inside and its weights in it.
 
 A backbone takes RGB `(n, s, s, 3)` in 0–255, whatever its authors chose, and returns its last feature map. It consists
 of Keras's own layers only, so models saved with it load anywhere.
@@ -7,90 +7,33 @@ of Keras's own layers only, so models saved with it load anywhere.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
-from keras import applications
 
-from toolkit.errors import ConfigError, MissingFileError, WeightsError
+from toolkit.errors import ConfigError, MissingFileError, ToolkitError, WeightsError
 from toolkit.nn.choices import choose
-from toolkit.nn.efficientnet_lite import assign_torch_weights, efficientnet_lite
+from toolkit.nn.efficientnet_lite import assign_torch_weights
+from toolkit.nn.registry import BACKBONES, Backbone
 from toolkit.nn.saving import load_model
 from toolkit.nn.torch_file import read_torch_file
-from toolkit.nn.weights import provide_imagenet, read_packaged, unavailable
+from toolkit.nn.weights import no_packaged_weights, provide_imagenet, read_packaged, unavailable
 
-# inside: the network's own first layers; tf: −1…1; torch: ImageNet mean and deviation; caffe: BGR minus the mean.
-Preprocessing = Literal["inside", "tf", "torch", "caffe"]
+__all__ = ["BACKBONES", "Backbone", "build_backbone"]
+
 _TORCH_MEAN = (123.675, 116.28, 103.53)
 _TORCH_VARIANCE = (58.395**2, 57.12**2, 57.375**2)
 _CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """One row of the registry.
-
-    Attributes:
-        name: What configs call it.
-        constructor: Of keras.applications' kind; for EfficientNet-Lite `image_size -> Model`.
-        preprocessing: What its pretrained weights expect.
-        default_size: Picture size it was published for, pixels.
-        min_size: Smallest picture it can take, pixels.
-        imagenet: File name of its keras.applications weights without classifier; empty: it has none there.
-        imagenet_sizes: Picture sizes with a weights file of their own, whose name has `{size}`; others use 224.
-    """
-
-    name: str
-    constructor: Callable[..., Any]
-    preprocessing: Preprocessing
-    default_size: int
-    min_size: int = 32
-    imagenet: str = ""
-    imagenet_sizes: tuple[int, ...] = ()
-
-    def imagenet_file(self, image_size: int) -> str:
-        """Name of the weights file that keras.applications loads for a picture size."""
-        return self.imagenet.format(size=image_size if image_size in self.imagenet_sizes else 224)
-
-
-_NOTOP = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
-_MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5"
-_ROWS = (
-    *(Backbone(f"efficientnet_lite{n}", partial(efficientnet_lite, n), "inside", size)
-      for n, size in enumerate((224, 240, 260))),
-    *(Backbone(f"convnext_{size.lower()}", getattr(applications, f"ConvNeXt{size}"), "inside", 224,
-               imagenet=f"convnext_{size.lower()}_notop.h5")
-      for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
-    *(Backbone(f"efficientnet_b{n}", getattr(applications, f"EfficientNetB{n}"), "inside", size,
-               imagenet=f"efficientnetb{n}_notop.h5")
-      for n, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))),
-    *(Backbone(f"efficientnetv2_{part.lower()}", getattr(applications, f"EfficientNetV2{part}"), "inside", size,
-               imagenet=f"efficientnetv2-{part.lower()}_notop.h5")
-      for part, size in (("B0", 224), ("B1", 240), ("B2", 260), ("B3", 300), ("S", 384), ("M", 480), ("L", 480))),
-    Backbone("vgg16", applications.VGG16, "caffe", 224, imagenet=f"vgg16{_NOTOP}"),
-    Backbone("vgg19", applications.VGG19, "caffe", 224, imagenet=f"vgg19{_NOTOP}"),
-    Backbone("resnet50", applications.ResNet50, "caffe", 224, imagenet=f"resnet50{_NOTOP}"),
-    Backbone("resnet101", applications.ResNet101, "caffe", 224, imagenet=f"resnet101{_NOTOP}"),
-    Backbone("resnet50v2", applications.ResNet50V2, "tf", 224, imagenet=f"resnet50v2{_NOTOP}"),
-    Backbone("inception_v3", applications.InceptionV3, "tf", 299, 75, f"inception_v3{_NOTOP}"),
-    Backbone("xception", applications.Xception, "tf", 299, 71, f"xception{_NOTOP}"),
-    Backbone("mobilenet", applications.MobileNet, "tf", 224,
-             imagenet="mobilenet_1_0_{size}_tf_no_top.h5", imagenet_sizes=(128, 160, 192, 224)),
-    Backbone("mobilenet_v2", applications.MobileNetV2, "tf", 224,
-             imagenet=_MOBILENET_V2, imagenet_sizes=(96, 128, 160, 192, 224)),
-    *(Backbone(f"mobilenet_v3_{size.lower()}", getattr(applications, f"MobileNetV3{size}"), "inside", 224,
-               imagenet=f"weights_mobilenet_v3_{size.lower()}_224_1.0_float_no_top_v2.h5")
-      for size in ("Small", "Large")),
-    Backbone("densenet121", applications.DenseNet121, "torch", 224, imagenet=f"densenet121{_NOTOP}"),
-)  # fmt: skip
-BACKBONES = {row.name: row for row in _ROWS}
-
-
-def build_backbone(name: str, image_size: int, weights: str | Path = "packaged") -> Any:
+def build_backbone(
+    name: str,
+    image_size: int,
+    weights: str | Path = "packaged",
+    options: Mapping[str, Any] | None = None,
+) -> Any:
     """Build a backbone with its preprocessing inside.
 
     Args:
@@ -99,13 +42,14 @@ def build_backbone(name: str, image_size: int, weights: str | Path = "packaged")
         weights: `packaged` (inside an installed package), `imagenet` (keras.applications' file, downloaded once),
             `none` (random), or a file: `.keras` or `.weights.h5` saved from this backbone, `.h5` of
             keras.applications, `.pth` for EfficientNet-Lite.
+        options: What some networks let one choose, such as the depth of a vision transformer: see the row's `options`.
 
     Returns:
         A `keras.Model` from RGB `(n, image_size, image_size, 3)` in 0–255, uint8 or float, to a feature map
         `(n, h, w, c)` float32.
 
     Raises:
-        ConfigError: Unknown name, or pictures that are too small for it.
+        ConfigError: Unknown name or option, or pictures that are too small for it.
         WeightsError: The weights are absent, damaged or of another network.
         MissingFileError: The weights file does not exist.
     """
@@ -115,37 +59,70 @@ def build_backbone(name: str, image_size: int, weights: str | Path = "packaged")
             f"{name} needs pictures of at least {row.min_size} pixels, but `data.image_size` is {image_size}. Raise it "
             "or choose another `model.backbone`."
         )
+    chosen = _check_options(row, options or {})
     source = str(weights)
-    if row.name.startswith("efficientnet_lite"):
-        model = row.constructor(image_size)
-        if source == "packaged":
-            assign_torch_weights(model, read_packaged(name))
-        elif source == "imagenet":
-            raise WeightsError(f"{name} has no keras.applications weights; set `model.weights` to packaged.")
-    elif source == "packaged":
-        read_packaged(name)  # raises: none of keras.applications' networks is packaged
-    elif source == "imagenet" or Path(source).name == row.imagenet_file(image_size):
-        model = _imagenet(row, image_size, None if source == "imagenet" else _existing(source))
-        source = "imagenet"
-    else:
-        model = _construct(row, image_size, None)
-    if source not in ("packaged", "imagenet", "none"):
-        _load_file(model, row, _existing(source))
+    if source == "none":
+        return _construct(row, image_size, None, chosen)
+    if source == "packaged":
+        if "packaged" not in row.sources:
+            raise no_packaged_weights(name, row.sources)
+        model = _construct(row, image_size, None, chosen)
+        assign_torch_weights(model, read_packaged(name))
+        return model
+    if source == "imagenet":
+        if "imagenet" not in row.sources:
+            usable = "packaged" if "packaged" in row.sources else "none"
+            raise WeightsError(f"{name} has no keras.applications weights; set `model.weights` to {usable}.")
+        return _imagenet(row, image_size, None, chosen)
+    path = _existing(source)
+    if path.name == row.imagenet_file(image_size) and not row.reads_files:
+        return _imagenet(row, image_size, path, chosen)
+    if row.reads_files and path.suffix == ".h5" and not path.name.endswith(".weights.h5"):
+        try:
+            return _construct(row, image_size, path, chosen)
+        except Exception as error:  # Keras and h5py raise many kinds
+            raise _misfit(row, path, error) from error
+    model = _construct(row, image_size, None, chosen)
+    _load_file(model, row, path)
     return model
 
 
-def _imagenet(row: Backbone, image_size: int, source: Path | None) -> Any:
+def _check_options(row: Backbone, options: Mapping[str, Any]) -> dict[str, Any]:
+    if options and not row.options:
+        raise ConfigError(
+            f"`model.backbone_options` has {', '.join(options)}, but {row.name} has no options. Remove them, or choose "
+            f"one of {', '.join(name for name, other in BACKBONES.items() if other.options)}."
+        )
+    for option in options:
+        choose(dict.fromkeys(row.options), option, "model.backbone_options")
+    return dict(options)
+
+
+def _imagenet(row: Backbone, image_size: int, source: Path | None, options: dict[str, Any]) -> Any:
     file = row.imagenet_file(image_size)
     provide_imagenet(file, source)
     try:
-        model = _construct(row, image_size, "imagenet")
+        model = _construct(row, image_size, "imagenet", options)
+    except ToolkitError:
+        raise
     except Exception as error:  # Keras raises plain exceptions for failed downloads
         raise unavailable(row.name, file, error) from error
     _accept_rgb(model, row)
     return model
 
 
-def _construct(row: Backbone, image_size: int, weights: str | None) -> Any:
+def _construct(row: Backbone, image_size: int, weights: str | Path | None, options: dict[str, Any]) -> Any:
+    try:
+        return _build(row, image_size, weights, options)
+    except TypeError as error:  # a text where a number belongs
+        if not options:
+            raise
+        raise ConfigError(f"`model.backbone_options` {options} do not suit {row.name}: {error}.") from error
+
+
+def _build(row: Backbone, image_size: int, weights: str | Path | None, options: dict[str, Any]) -> Any:
+    if row.own:
+        return row.constructor(image_size, **options)
     inputs = keras.Input((image_size, image_size, 3), name="images")
     x = inputs
     if row.preprocessing == "tf":
@@ -158,7 +135,7 @@ def _construct(row: Backbone, image_size: int, weights: str | None) -> Any:
         # MobileNets warn that weights for 224 px serve all sizes without their own.
         warnings.simplefilter("ignore")
         stock = row.constructor(
-            include_top=False, weights=weights, input_tensor=x, input_shape=(image_size, image_size, 3)
+            include_top=False, weights=weights, input_tensor=x, input_shape=(image_size, image_size, 3), **options
         )
     # Its own model object would want its input in a list.
     return keras.Model(inputs, stock.output, name=row.name)
@@ -193,10 +170,14 @@ def _load_file(model: Any, row: Backbone, path: Path) -> None:
     except WeightsError:
         raise
     except Exception as error:  # Keras and h5py raise many kinds
-        raise WeightsError(
-            f"{path} does not fit {row.name}: {error}. Expected .keras or .weights.h5 saved from this backbone, or its "
-            f".h5 file of keras.applications ({row.imagenet or 'it has none'})."
-        ) from error
+        raise _misfit(row, path, error) from error
+
+
+def _misfit(row: Backbone, path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"{path} does not fit {row.name}: {error}. Expected .keras or .weights.h5 saved from this backbone, or its "
+        f".h5 file of keras.applications ({row.imagenet or 'it has none'})."
+    )
 
 
 def _existing(source: str) -> Path:

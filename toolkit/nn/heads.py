@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 from keras import layers as kl
+from keras import ops
 
 from toolkit.errors import ConfigError
 from toolkit.nn.backbones import build_backbone
 from toolkit.nn.choices import choose
+from toolkit.nn.stages import Unfreeze, first_trained
 
-Pooling = Literal["avg", "max", "flatten"]
-Unfreeze = int | Literal["all"]
-_POOLING = {"avg": kl.GlobalAveragePooling2D, "max": kl.GlobalMaxPooling2D, "flatten": kl.Flatten}
+Pooling = Literal["avg", "max", "gem", "flatten"]
+_POOLING = {
+    "avg": kl.GlobalAveragePooling2D,
+    "max": kl.GlobalMaxPooling2D,
+    "gem": kl.GlobalAveragePooling2D,
+    "flatten": kl.Flatten,
+}
+_GEM_POWER = 3.0
+_GEM_SMALLEST = 1e-6
 
 
 def build_model(
@@ -32,6 +40,8 @@ def build_model(
     pooling: Pooling = "avg",
     unfreeze: Unfreeze = 0,
     seed: int = 0,
+    backbone_options: Mapping[str, Any] | None = None,
+    feature_dropout: float = 0.0,
 ) -> Any:
     """Build backbone, pooling and head as one model.
 
@@ -46,9 +56,11 @@ def build_model(
         activation: Of the dense layers, a Keras name.
         batch_norm: Whether each dense layer is followed by batch normalisation.
         pooling: From feature map to feature vector.
-        unfreeze: How many of the backbone's last layers are trained, or all.
+        unfreeze: What of the backbone is trained: a number of last layers, `stage:n`, or all.
         seed: Of the head's weights and of dropout. It also becomes Keras's, NumPy's and Python's global seed, from
             which keras.applications draws, so that a model does not depend on what was built before it.
+        backbone_options: See `backbones.build_backbone`.
+        feature_dropout: Rate in 0–1 of dropout between pooling and the first dense layer, or the class layer.
 
     Returns:
         A `keras.Model` from RGB `(n, image_size, image_size, 3)` in 0–255, uint8 or float, to probabilities `(n, k)`
@@ -58,18 +70,26 @@ def build_model(
         ConfigError: Unknown names, or fewer widths or rates than layers.
     """
     keras.utils.set_random_seed(seed)
-    body = build_backbone(backbone, image_size, weights)
+    body = build_backbone(backbone, image_size, weights, backbone_options)
     inputs = keras.Input((image_size, image_size, 3), name="images")
     features = pool(body(inputs), pooling)
-    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed)
+    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed, feature_dropout)
     model = keras.Model(inputs, outputs, name=f"{backbone}_classifier")
     set_trainable(model, unfreeze)
     return model
 
 
 def pool(features: Any, pooling: Pooling) -> Any:
-    """Feature map `(n, h, w, c)` → feature vector `(n, d)`, both symbolic."""
-    return choose(_POOLING, pooling, "model.pooling")(name="pooling")(features)
+    """Feature map `(n, h, w, c)` → feature vector `(n, d)`, both symbolic.
+
+    `gem` is the generalised mean with p = 3 (Radenović et al. 2018, arXiv 1711.02512), computed in float32; features
+    below 1e-6 count as that, so it suits networks that end in a ReLU.
+    """
+    layer = choose(_POOLING, pooling, "model.pooling")(name="pooling", dtype="float32" if pooling == "gem" else None)
+    if pooling != "gem":
+        return layer(features)
+    positive = ops.maximum(ops.cast(features, "float32"), _GEM_SMALLEST)
+    return ops.power(layer(positive * positive * positive), 1 / _GEM_POWER)
 
 
 def add_head(
@@ -81,6 +101,7 @@ def add_head(
     activation: str,
     batch_norm: bool,
     seed: int,
+    feature_dropout: float = 0.0,
 ) -> Any:
     """Put the dense layers and the softmax on symbolic features `(n, d)`; arguments as in `build_model`."""
     rates = [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
@@ -90,6 +111,8 @@ def add_head(
             f"{len(rates)} rates. Name one a layer."
         )
     x = features
+    if feature_dropout:
+        x = kl.Dropout(feature_dropout, seed=seed + len(units) + 1, name="head_feature_dropout")(x)
     for number in range(layers):
         x = kl.Dense(
             int(units[number]),
@@ -125,11 +148,12 @@ def set_trainable(model: Any, unfreeze: Unfreeze) -> None:
 
     Args:
         model: A model that `build_model` made.
-        unfreeze: How many of the backbone's last layers are trained; more than it has is the same as `all`.
+        unfreeze: How many of the backbone's last layers are trained, or `stage:n`: its last n stages (see
+            `stages.stage_starts`); more than it has is the same as `all`.
     """
     backbone = backbone_of(model)
     members = backbone.layers
-    first = 0 if unfreeze == "all" else max(0, len(members) - unfreeze)
+    first = first_trained(backbone, unfreeze)
     for layer in (model, *model.layers):
         layer.trainable = True
     for position, member in enumerate(members):

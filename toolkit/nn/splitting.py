@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from toolkit.nn.heads import Pooling, Unfreeze, add_head, backbone_of, pool
+from toolkit.nn.heads import Pooling, add_head, backbone_of, pool
+from toolkit.nn.stages import Unfreeze, first_trained
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Cut:
 
 
 def split_at(backbone: Any, unfreeze: Unfreeze, pooling: Pooling = "avg") -> Cut:
-    """Cut a backbone before its last `unfreeze` layers.
+    """Cut a backbone before the layers that are trained.
 
     Args:
         backbone: Functional `keras.Model` from `backbones.build_backbone`; it is copied, not changed.
-        unfreeze: How many of `backbone.layers` come behind the cut, or all.
+        unfreeze: What comes behind the cut: a number of last `backbone.layers`, `stage:n`, or all.
         pooling: From feature map to feature vector.
 
     Returns:
@@ -43,10 +44,11 @@ def split_at(backbone: Any, unfreeze: Unfreeze, pooling: Pooling = "avg") -> Cut
     copy = keras.models.clone_model(backbone)
     copy.set_weights(backbone.get_weights())
     names = tuple(layer.name for layer in copy.layers)
-    if unfreeze == 0:
+    first = first_trained(copy, unfreeze)
+    if first == len(copy.layers):
         return Cut(keras.Model(copy.inputs[0], pool(copy.output, pooling)), None, pooling, names)
     # The input layer itself stays in front: there must be something to feed.
-    position = 1 if unfreeze == "all" else max(1, len(copy.layers) - unfreeze)
+    position = max(1, first)
     crossing = _crossing(copy, copy.layers[position])
     single = crossing[0] if len(crossing) == 1 else crossing
     prefix = keras.Model(copy.inputs[0], single)
@@ -73,6 +75,7 @@ def build_trial_model(
     dropout: float | Sequence[float] = 0.3,
     activation: str = "relu",
     batch_norm: bool = True,
+    feature_dropout: float = 0.0,
     seed: int = 0,
 ) -> Any:
     """Build what a search trial trains: everything behind the cut, with the same head as `heads.build_model`.
@@ -85,6 +88,7 @@ def build_trial_model(
         dropout: Rate after each dense layer in 0–1: one, or one a layer.
         activation: Of the dense layers, a Keras name.
         batch_norm: Whether each dense layer is followed by batch normalisation.
+        feature_dropout: Rate in 0–1 of dropout before the first dense layer, or the class layer.
         seed: Of the head's weights and of dropout, and the new global seed.
 
     Returns:
@@ -101,7 +105,7 @@ def build_trial_model(
         for member in suffix.layers:
             member.trainable = True
         features = pool(suffix(fed), cut.pooling)
-    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed)
+    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed, feature_dropout)
     return keras.Model(fed, outputs, name="trial")
 
 

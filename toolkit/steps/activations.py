@@ -43,13 +43,16 @@ class Activations:
         same_pixels = config.data == project.config.data
         source = project if same_pixels else Project(config, project.console)
         self._read: Read = source.pixels(project.manifest, project.hashes).read
-        backbone = build_backbone(config.model.backbone, config.data.image_size, config.model.weights)
-        self.cut: Any = split_at(backbone, config.model.unfreeze, config.model.pooling)
+        model = config.model
+        backbone = build_backbone(model.backbone, config.data.image_size, model.weights, model.backbone_options)
+        self.cut: Any = split_at(backbone, model.unfreeze, model.pooling)
 
     @property
     def words(self) -> str:
         """What is frozen, for progress bars."""
         unfrozen = self._config.model.unfreeze
+        if isinstance(unfrozen, str) and unfrozen.startswith("stage:"):
+            return f"{unfrozen.removeprefix('stage:')} stages unfrozen"
         return f"{unfrozen} layers unfrozen" if unfrozen else "frozen backbone"
 
     def augmented(self, image_ids: Sequence[str], views: int) -> Any:
@@ -92,6 +95,6 @@ def cut_key(config: Config) -> str:
     """What activations depend on, apart from the pictures."""
     model = config.model
     pixels = [config.data.image_size, config.data.resize]
-    return make_key(
-        model.backbone, model.weights, model.unfreeze, model.pooling, pixels, config.augment.model_dump(mode="json")
-    )
+    augment = config.augment.model_dump(mode="json")
+    options = [model.backbone_options] if model.backbone_options else []
+    return make_key(model.backbone, model.weights, model.unfreeze, model.pooling, pixels, augment, *options)

@@ -31,6 +31,7 @@ def head_settings(config: Config) -> dict[str, Any]:
         "dropout": head.dropout,
         "activation": head.activation,
         "batch_norm": head.batch_norm,
+        "feature_dropout": head.feature_dropout,
     }
 
 
@@ -52,6 +53,7 @@ def new_model(config: Config, n_classes: int, seed: int) -> Any:
         pooling=config.model.pooling,
         unfreeze=config.model.unfreeze,
         seed=seed,
+        backbone_options=config.model.backbone_options,
         **head_settings(config),
     )
 

@@ -136,3 +136,13 @@ def test_assignments_leave_the_callers_mapping_alone():
     mapping = {"data": {"source": "a.csv"}, "train": {"epochs": 3}}
     load_config(mapping, ["train.epochs=5"])
     assert mapping == {"data": {"source": "a.csv"}, "train": {"epochs": 3}}
+
+
+def test_backbone_options_are_written_and_read_back():
+    options = {"patch_size": 16, "dropout": 0.2, "mlp_units": [96, 48]}
+    values = {"data": {"source": "x"}, "model": {"backbone": "vit", "backbone_options": options, "unfreeze": "stage:2"}}
+    read = load_config(yaml.safe_load(commented_yaml(values, "")))
+    assert read.model.backbone_options == options | {"mlp_units": (96, 48)}
+    assert read.model.unfreeze == "stage:2"
+    with pytest.raises(ConfigError, match="unfreeze"):
+        load_config(values | {"model": {"unfreeze": "stages"}})

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import ConfigError
-from toolkit.nn.heads import backbone_of, build_model, set_trainable
+from toolkit.nn.heads import backbone_of, build_model, pool, set_trainable
 from toolkit.nn.prediction import predict
 from toolkit.nn.saving import load_model, save_model
 
@@ -32,7 +32,7 @@ def test_a_head_without_layers_or_normalisation():
     assert "head_bn_0" not in head_names(lite(layers=1, batch_norm=False))
 
 
-@pytest.mark.parametrize(("pooling", "width"), [("avg", 1280), ("max", 1280), ("flatten", 1280 * 4)])
+@pytest.mark.parametrize(("pooling", "width"), [("avg", 1280), ("max", 1280), ("gem", 1280), ("flatten", 1280 * 4)])
 def test_pooling(pooling, width):
     model = build_model("efficientnet_lite0", 64, 3, weights="none", pooling=pooling, layers=0)
     assert model.get_layer("pooling").output.shape == (None, width)
@@ -108,3 +108,25 @@ def test_saved_models_carry_no_optimizer_and_remember_what_was_frozen(tmp_path, 
         predict(model, pictures.read, pictures.ids), predict(loaded, pictures.read, pictures.ids)
     )
     assert [file.name for file in path.parent.iterdir()] == ["model.keras"]
+
+
+def test_gem_is_the_cubic_mean_and_comes_back_from_disk(tmp_path):
+    inputs = keras.Input((3, 3, 2))
+    model = keras.Model(inputs, pool(inputs, "gem"))
+    features = np.random.default_rng(0).uniform(-0.5, 2.0, (4, 3, 3, 2)).astype(np.float32)
+    expected = (np.maximum(features, 1e-6).astype(np.float64) ** 3).mean(axis=(1, 2)) ** (1 / 3)
+    np.testing.assert_allclose(np.asarray(model(features)), expected, rtol=1e-5)
+    save_model(model, tmp_path / "gem.keras")
+    np.testing.assert_allclose(np.asarray(load_model(tmp_path / "gem.keras")(features)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unfreeze", ["stage", "stage:-1", "last", -1])
+def test_unfreezing_that_cannot_be_understood_is_refused(unfreeze):
+    with pytest.raises(ConfigError, match="stage:2"):
+        lite(unfreeze=unfreeze)
+
+
+def test_features_can_be_dropped_before_the_class_layer():
+    model = lite(layers=0, feature_dropout=0.4)
+    assert head_names(model) == ["head_feature_dropout", "head_logits"]
+    assert model.get_layer("head_feature_dropout").rate == 0.4

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -94,3 +96,36 @@ def test_imagenet_files_are_found_in_any_folder_and_linked_into_the_cache(tmp_pa
     weights.provide_imagenet("xception_notop.h5", found)
     assert (weights.keras_cache() / "xception_notop.h5").read_bytes() == b"weights"
     assert weights.find_imagenet("xception_notop.h5", []) == weights.keras_cache() / "xception_notop.h5"
+
+
+def test_packaged_weights_are_found_in_an_attached_folder_where_the_package_is_absent(tmp_path, monkeypatch):
+    here = weights.packaged_file("efficientnet_lite0")
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match=rf"efficientnet-lite0-57934424\.pth anywhere below {tmp_path}"):
+        weights.read_packaged("efficientnet_lite0")
+    attached = tmp_path / "datasets" / "someone" / here.name
+    attached.parent.mkdir(parents=True)
+    attached.write_bytes(here.read_bytes())
+    assert weights.packaged_file("efficientnet_lite0") == attached
+    assert "_conv_stem.weight" in weights.read_packaged("efficientnet_lite0")
+
+
+def test_the_hash_of_the_file_in_use_is_known(tmp_path, monkeypatch):
+    assert weights.weights_sha256("efficientnet_lite0", "packaged") == weights.PACKAGED["efficientnet_lite0"].sha256
+    assert weights.weights_sha256("vgg16", "none") is None
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
+    assert weights.weights_sha256("vgg16", "imagenet", "vgg16_notop.h5") is None
+    (tmp_path / "vgg16_notop.h5").write_bytes(b"abc")
+    for source in ("imagenet", tmp_path / "vgg16_notop.h5"):
+        assert weights.weights_sha256("vgg16", source, "vgg16_notop.h5") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_named_file_and_another_one_in_the_cache_are_not_confused(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    weights.keras_cache().mkdir(parents=True)
+    (weights.keras_cache() / "notop.h5").write_bytes(b"cached")
+    (tmp_path / "notop.h5").write_bytes(b"named")
+    with pytest.raises(WeightsError, match="different contents"):
+        weights.provide_imagenet("notop.h5", tmp_path / "notop.h5")
