@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.config import Config, apply
-from toolkit.metrics import metric
 from toolkit.evaluation.corruptions import select
+from toolkit.metrics import metric
 from toolkit.steps.activations import Activations, cut_key
 from toolkit.steps.networks import head_settings, training_settings
 from toolkit.steps.project import Project
