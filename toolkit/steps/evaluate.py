@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.artifacts import RunDir, write_json
 from toolkit.console import TextTable
-from toolkit.evaluation.corruptions import CORRUPTIONS, check_disjoint, corrupt
+from toolkit.evaluation.corruptions import CORRUPTIONS, check_disjoint, corrupt, select
 from toolkit.evaluation.estimate import range_estimate
 from toolkit.manifest import Manifest
 from toolkit.metrics import Scores, score
@@ -97,7 +97,7 @@ def _evaluate(
     members = Members(ensemble.models, config.ensemble.vote, project.console)
     read = project.pixels(project.manifest, project.hashes).read
     ids = holdout.image_ids.tolist()
-    names = {"clean": "clean pictures", **{name: name.replace("_", " ") for name in tests.corruptions}}
+    names = {"clean": "clean pictures", **{row.name: row.name.replace("_", " ") for row in select(tests.corruptions)}}
     results: dict[str, Scores] = {}
     clean_probabilities = np.empty(0)
     for name, words in names.items():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.config import Config, apply
+from toolkit.evaluation.corruptions import select
 from toolkit.metrics import metric
 from toolkit.steps.activations import Activations, cut_key
 from toolkit.steps.networks import head_settings, training_settings
@@ -105,8 +106,8 @@ class Trials:
             ids = self._split.smaller.image_ids.tolist()
             selection = {"clean": activations.plain(ids)}
             if config.tune.test == "noisy":
-                for name in config.tune.corruptions:
-                    selection[name] = activations.corrupted(ids, name, config.tune.severity)
+                for row in select(config.tune.corruptions):
+                    selection[row.name] = activations.corrupted(ids, row.name, config.tune.severity)
             training = activations.augmented(self._split.larger.image_ids.tolist(), config.tune.views)
             self._prepared[key] = _Prepared(activations.cut, training, selection)
         return self._prepared[key]
