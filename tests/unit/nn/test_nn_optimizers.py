@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from toolkit.errors import ConfigError
-from toolkit.nn.optimizers import OPTIMIZERS, Schedule, build_optimizer
+from toolkit.nn.optimizers import OPTIMIZERS, build_optimizer
+from toolkit.nn.schedules import Schedule
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

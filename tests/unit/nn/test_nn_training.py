@@ -48,8 +48,10 @@ def test_training_learns_and_reports_every_epoch(small_model, data, tmp_path):
     assert progress == [(step, 60) for step in range(1, 61)]
     history.save(tmp_path / "history.csv")
     header, first, *_ = (tmp_path / "history.csv").read_text().splitlines()
-    assert header == "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,images_per_second"
-    assert first.startswith("1,")
+    assert header == (
+        "epoch,phase,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,images_per_second,batch_size,accumulate"
+    )
+    assert first.startswith("1,training,")
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
@@ -144,8 +146,8 @@ def test_an_interrupted_training_goes_on_where_it_was(small_model, data, tmp_pat
     straight = small_model(dropout=0.5)
     expected = train(straight, *data, **(settings | {"checkpoint_dir": None}))
     np.testing.assert_allclose(
-        [astuple(record)[1:5] for record in history.records],
-        [astuple(record)[1:5] for record in expected.records],
+        [astuple(record)[2:6] for record in history.records],
+        [astuple(record)[2:6] for record in expected.records],
         rtol=1e-3,
     )
 
