@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from toolkit.nn.checkpoint import restore, snapshot
 from toolkit.nn.layer_decay import leaves
 from toolkit.nn.runtime import compile_average
 
@@ -37,8 +38,8 @@ class WeightAverage:
         self._decay = decay
         self._live = _changing(model)
         self.variables = [
-            keras.Variable(keras.ops.convert_to_numpy(variable), trainable=False, dtype=variable.dtype)
-            for variable in self._live
+            keras.Variable(value, trainable=False, dtype=variable.dtype)
+            for variable, value in zip(self._live, snapshot(self._live), strict=True)
         ]
         self._average = compile_average(self._live, self.variables)
 
@@ -49,14 +50,13 @@ class WeightAverage:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Within the block the model has the averages as its weights."""
-        kept = [keras.ops.copy(variable.value) for variable in self._live]
-        for live, average in zip(self._live, self.variables, strict=True):
-            live.assign(average.value)
+        # Copies, both ways: JAX gives the memory of what a step changes to the results.
+        kept = snapshot(self._live)
+        restore(self._live, snapshot(self.variables))
         try:
             yield
         finally:
-            for live, value in zip(self._live, kept, strict=True):
-                live.assign(value)
+            restore(self._live, kept)
 
 
 def _changing(model: Any) -> list[Any]:
