@@ -68,6 +68,20 @@ def build_optimizer(
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
 
 
+def attach(optimizer: Any, variables: Sequence[Any]) -> None:
+    """Make the optimiser's variables, all of which `optimizer.variables` then holds.
+
+    Args:
+        optimizer: From `build_optimizer`.
+        variables: What it will change.
+    """
+    # First the inner one: built from within the loss scaling, Nadam would not list the product of its momenta, and a
+    # resumed training would start it anew.
+    for part in (getattr(optimizer, "inner_optimizer", optimizer), optimizer):
+        if not part.built:
+            part.build(variables)
+
+
 def _scaled(kind: Any, scales: list[float]) -> Any:
     """An optimiser class with a learning rate for each variable.
 

@@ -17,7 +17,7 @@ from toolkit.nn.feeding import Feeder
 from toolkit.nn.layer_decay import layer_scales
 from toolkit.nn.losses import build_loss, weighted_targets
 from toolkit.nn.memory import describe_smaller, smaller_batches, with_batch
-from toolkit.nn.optimizers import build_optimizer, move_state
+from toolkit.nn.optimizers import attach, build_optimizer, move_state
 from toolkit.nn.precision import computing_in
 from toolkit.nn.recipe import Recipe
 from toolkit.nn.runtime import compile_train_step, out_of_memory
@@ -142,7 +142,7 @@ class Trainer:
             scales=None if recipe.layer_decay == 1.0 else layer_scales(model, recipe.layer_decay),
             loss_scaling=self._policy == "mixed_float16",
         )
-        optimizer.build(model.trainable_variables)
+        attach(optimizer, model.trainable_variables)
         return optimizer, compile_train_step(model, optimizer, build_loss(recipe.loss, recipe.focal_gamma))
 
     def _use(self, data: Feeder) -> None:

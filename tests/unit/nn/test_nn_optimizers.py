@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import ConfigError
-from toolkit.nn.optimizers import OPTIMIZERS, build_optimizer, move_state
+from toolkit.nn.optimizers import OPTIMIZERS, attach, build_optimizer, move_state
 
 
 def optimize(name, gradients, scales=None, start=(3.0, -2.0), **settings):
@@ -86,3 +86,11 @@ def test_an_optimizer_goes_on_with_another_number_of_batches(name):
     assert int(np.asarray(after.iterations)) == 3
     expected = optimize(name, [(2.0, 0.0)] * 3)[0]
     assert float(np.asarray(variables[0])[0]) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("loss_scaling", [False, True])
+def test_all_that_nadam_depends_on_is_among_its_variables(loss_scaling):
+    optimizer = build_optimizer("nadam", 0.01, loss_scaling=loss_scaling)
+    attach(optimizer, [keras.Variable(np.float32([3.0]))])
+    product = getattr(optimizer, "inner_optimizer", optimizer)._u_product
+    assert any(variable is product for variable in optimizer.variables)
