@@ -199,19 +199,61 @@ class Augment(Section):
         return self
 
 
+class Transfer(Section):
+    """A first phase that trains the head alone, everything else frozen."""
+
+    epochs: int = Field(10, ge=1, description="Largest number of epochs of this phase; train.epochs follow.")
+    batch_size: int = Field(32, ge=1, description="Pictures a step of this phase.")
+    learning_rate: float = Field(1e-3, gt=0.0, description="Peak learning rate of this phase.")
+
+
 class Train(Section):
     """Training of one model."""
 
     epochs: int = Field(12, ge=1, description="Largest number of epochs.")
-    batch_size: int = Field(32, ge=1, description="Pictures a step.")
+    batch_size: int = Field(32, ge=1, description="Pictures a batch.")
+    accumulate: int = Field(1, ge=1, description="Batches whose mean gradient makes one step of the optimiser.")
+    transfer: Transfer | None = Field(
+        None, description="First train the head alone: {epochs, batch_size, learning_rate}; null: no such phase."
+    )
     optimizer: Literal["lion", "adam", "adamw", "sgd", "rmsprop", "nadam", "adadelta"] = Field(
         "adamw", description="Optimiser."
     )
     learning_rate: float = Field(1e-3, gt=0.0, description="Peak learning rate.")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="Course of the learning rate.")
+    momentum: float = Field(0.9, ge=0.0, lt=1.0, description="sgd: share of the last step that goes into the next.")
+    weight_decay: float | None = Field(
+        None, ge=0.0, description="Decay of the weights apart from the gradient; null: 0.004 for adamw, else none."
+    )
+    clip_norm: float | None = Field(
+        None, gt=0.0, description="Largest norm of all gradients together; null: not clipped."
+    )
+    schedule: Literal["constant", "cosine", "plateau"] = Field("cosine", description="Course of the learning rate.")
     warmup_epochs: float = Field(0.0, ge=0.0, description="Epochs of linear warm-up before the schedule.")
-    class_weight: Literal["none", "balanced", "log"] | tuple[float, ...] = Field(
-        "balanced", description="none, balanced, log (max(1, ln(n/n_k))), or one weight a class."
+    plateau_patience: int = Field(
+        3, ge=1, description="plateau: epochs without a better validation loss before the learning rate falls."
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0.0, lt=1.0, description="plateau: what the learning rate is multiplied by then."
+    )
+    layer_decay: float = Field(
+        1.0, gt=0.0, le=1.0, description="Factor of the learning rate from each layer to the one before it; 1: none."
+    )
+    ema: float | None = Field(
+        None, gt=0.0, lt=1.0, description="Decay of the weights' moving average, which is then kept; null: no average."
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = Field(
+        "float32", description="What training computes in; auto: mixed_bfloat16 where a GPU or TPU has it."
+    )
+    loss: Literal["cross_entropy", "focal"] = Field("cross_entropy", description="cross_entropy or focal.")
+    focal_gamma: float = Field(2.0, ge=0.0, description="focal: how much less easy pictures count.")
+    class_weight: Literal["none", "balanced", "log", "effective"] | tuple[float, ...] = Field(
+        "balanced", description="none, balanced, log (max(1, ln(n/n_k))), effective, or one weight a class."
+    )
+    effective_beta: float = Field(
+        0.999, ge=0.0, lt=1.0, description="effective: 0 counts classes alike, towards 1 as balanced does."
+    )
+    sampling: Literal["shuffle", "balanced"] = Field(
+        "shuffle", description="shuffle: each picture once an epoch; balanced: each class equally often."
     )
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of probability spread over all classes.")
     early_stopping: int = Field(4, ge=0, description="Epochs without improvement before stopping; 0: never stop early.")
@@ -344,6 +386,15 @@ class Config(Section):
     package: Package = Field(default_factory=Package, description="The submission.")
 
     _file: Path | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _mixing_needs_pictures(self) -> Config:
+        if self.ensemble.views and (self.augment.mixup or self.augment.cutmix):
+            raise ValueError(
+                "augment.mixup and augment.cutmix mix pictures, but with ensemble.views above 0 training reads stored "
+                "activations; set ensemble.views to 0 or both to 0"
+            )
+        return self
 
     @field_validator("name", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ epoch before or the epoch after.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ class Progress:
 
     Attributes:
         records: The finished epochs.
-        best_epoch: Epoch, counted from 1, with the best monitored value; 0 before the first.
+        best_epoch: Which of `records`, counted from 1, has the best monitored value; 0 before the first.
         best_values: Model variables of that epoch.
         finished: Whether no epoch is left to do.
         stopped_early: Whether early stopping ended it.
@@ -36,6 +37,11 @@ class Progress:
     finished: bool = False
     stopped_early: bool = False
 
+    @property
+    def best(self) -> EpochRecord:
+        """The epoch with the best monitored value."""
+        return self.records[self.best_epoch - 1]
+
 
 def snapshot(variables: list[Any]) -> list[np.ndarray]:
     """Copies of variables, such as `model.variables`: weights, moving averages and the states of random generators."""
@@ -44,6 +50,8 @@ def snapshot(variables: list[Any]) -> list[np.ndarray]:
 
 def restore(variables: list[Any], values: list[np.ndarray]) -> None:
     """Put the values of a snapshot back."""
+    if len(variables) != len(values):
+        raise ValueError(f"{len(values)} values were kept of {len(variables)} variables")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
@@ -60,10 +68,15 @@ class Checkpoint:
     folder: Path
     key: str
 
-    def save(self, progress: Progress, model: Any, optimizer: Any) -> None:
-        """Write the state after an epoch."""
+    def save(self, progress: Progress, variables: list[Any]) -> None:
+        """Write the state after an epoch.
+
+        Args:
+            progress: With the epoch's record.
+            variables: All that the next epoch depends on: of the model, of the optimiser, averages.
+        """
         epoch, best = len(progress.records), progress.best_epoch
-        _save_arrays(self._state(epoch), snapshot(model.variables) + snapshot(optimizer.variables))
+        _save_arrays(self._state(epoch), snapshot(variables))
         if not self._best(best).exists():
             _save_arrays(self._best(best), progress.best_values)
         self._commit(progress)
@@ -78,8 +91,12 @@ class Checkpoint:
         for old in self.folder.glob("state-*.npz"):
             old.unlink(missing_ok=True)
 
-    def load(self, model: Any, optimizer: Any) -> Progress:
+    def load(self, variables: Callable[[Progress], list[Any]]) -> Progress:
         """Take up the state of the last finished epoch.
+
+        Args:
+            variables: From the progress found to the variables that its state is put into; not asked where nothing is
+                left to do.
 
         Returns:
             The progress; one without epochs where there is no usable state.
@@ -96,7 +113,7 @@ class Checkpoint:
                 )
                 if not progress.finished:
                     values = _load_arrays(self._state(len(progress.records)))
-                    restore([*model.variables, *optimizer.variables], values)
+                    restore(variables(progress), values)
                 return progress
         # What another training left would be mistaken for ours: `save` keeps a best file that already exists.
         for old in self.folder.glob("*-*.npz"):

@@ -15,6 +15,8 @@ from typing import Any
 import keras
 
 _lock = threading.RLock()
+# cuDNN refuses a smaller one.
+_LEAST_EPSILON = 1.001e-5
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def _fits(layer: Any, inputs: Any) -> bool:
         and len(shape) == 4
         and layer.axis in (-1, 3)
         and inputs.dtype == "float32"
+        and layer.epsilon >= _LEAST_EPSILON
         and layer.compute_dtype == "float32"
         and not getattr(layer, "renorm", False)
         and not getattr(layer, "synchronized", False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from keras import ops
 from toolkit.errors import ConfigError
 from toolkit.nn.backbones import build_backbone
 from toolkit.nn.choices import choose
+from toolkit.nn.layer_decay import leaves
 from toolkit.nn.stages import Unfreeze, first_trained
 
 Pooling = Literal["avg", "max", "gem", "flatten"]
@@ -162,20 +163,10 @@ def set_trainable(model: Any, unfreeze: Unfreeze) -> None:
 
 def _set_layer(layer: Any, trained: bool) -> None:
     layer.trainable = trained
-    for leaf in _leaves(layer):
+    for leaf in leaves(layer):
         leaf.trainable = trained  # a layer that holds others passes it on only when its own setting changes
         # Keras keeps dropout and stochastic depth of frozen layers active in training.
         for attribute in ("rate", "drop_path_rate"):
             if isinstance(getattr(leaf, attribute, None), float):
                 kept = vars(leaf).setdefault(f"_unfrozen_{attribute}", getattr(leaf, attribute))
                 setattr(leaf, attribute, kept if trained else 0.0)
-
-
-def _leaves(layer: Any) -> Iterator[Any]:
-    """A layer, or the layers inside it."""
-    inner = getattr(layer, "layers", None)
-    if inner:
-        for member in inner:
-            yield from _leaves(member)
-    else:
-        yield layer

@@ -16,7 +16,8 @@ class EpochRecord:
     """One epoch.
 
     Attributes:
-        epoch: Counted from 1.
+        epoch: Counted from 1, over all phases.
+        phase: `training`, or with separate phases `transfer` and `fine-tuning`.
         loss: Mean training loss, class weights and label smoothing included.
         accuracy: Share of right answers on the (augmented) training pictures, 0–1.
         val_loss: Log loss on the validation pictures, without weights or smoothing; NaN without validation.
@@ -24,9 +25,12 @@ class EpochRecord:
         learning_rate: Of the last step.
         seconds: Whole epoch, validation included.
         images_per_second: Training pictures over training time.
+        batch_size: Pictures a batch; smaller than configured after memory ran out.
+        accumulate: Batches of one step of the optimiser.
     """
 
     epoch: int
+    phase: str
     loss: float
     accuracy: float
     val_loss: float
@@ -34,6 +38,8 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     images_per_second: float
+    batch_size: int
+    accumulate: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class History:
     @property
     def best(self) -> EpochRecord:
         """The epoch whose weights the model holds now."""
-        return self.records[self.best_epoch - 1]
+        return next(record for record in self.records if record.epoch == self.best_epoch)
 
     def save(self, path: Path) -> None:
         """Write `history.csv`: one row an epoch, columns as in `EpochRecord`; whole or not at all."""

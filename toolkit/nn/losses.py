@@ -1,27 +1,64 @@
-"""Class weights, and the targets that make cross-entropy count classes by them."""
+"""Losses, class weights, and the targets that make a loss count classes by them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
+import keras
 import numpy as np
 
 from toolkit.errors import ConfigError
 
-HOW = ("none", "balanced", "log")
+HOW = ("none", "balanced", "log", "effective")
+# (targets (b, k), probabilities (b, k)) -> loss of each picture (b,)
+Loss = Callable[[Any, Any], Any]
+
+
+def build_loss(name: Literal["cross_entropy", "focal"], focal_gamma: float = 2.0) -> Loss:
+    """The loss of each picture, −Σ_k y_k f(p_k) log p_k.
+
+    Args:
+        name: `cross_entropy`: f = 1. `focal`: f(p) = (1 − p)^γ, which counts pictures that are right already less (Lin
+            et al. 2017, arXiv 1708.02002, equation 4; its α_k are the class weights).
+        focal_gamma: γ of `focal`; at 0 it is cross-entropy.
+
+    Returns:
+        A function of targets and probabilities, both `(b, k)` tensors whose rows sum to 1, to `(b,)`.
+
+    Raises:
+        ConfigError: Unknown name.
+    """
+    if name == "cross_entropy":
+        cross_entropy: Loss = keras.losses.categorical_crossentropy
+        return cross_entropy
+    if name != "focal":
+        raise ConfigError(f"`train.loss` is {name!r}; expected cross_entropy or focal.")
+
+    def focal(targets: Any, probabilities: Any) -> Any:
+        ops = keras.ops
+        # As far from 0 and 1 as in Keras's cross-entropy, so that logarithm and power have finite gradients.
+        p = ops.clip(probabilities, keras.config.epsilon(), 1.0 - keras.config.epsilon())
+        return -ops.sum(targets * ops.power(1.0 - p, focal_gamma) * ops.log(p), axis=-1)
+
+    return focal
 
 
 def class_weights(
-    counts: Sequence[int] | np.ndarray, how: Literal["none", "balanced", "log"] | Sequence[float] = "none"
+    counts: Sequence[int] | np.ndarray,
+    how: Literal["none", "balanced", "log", "effective"] | Sequence[float] = "none",
+    effective_beta: float = 0.999,
 ) -> np.ndarray:
     """How much each class counts in the loss.
 
     Args:
         counts: `(k,)` training pictures of each class, n in all.
         how: `none`: 1 each. `balanced`: n / (k n_k) over the classes that occur, as scikit-learn. `log`:
-            max(1, ln(n / n_k)), and 1 for the most common class (four search methods on Xception, report C). Or one
-            weight a class.
+            max(1, ln(n / n_k)), and 1 for the most common class (four search methods on Xception, report C).
+            `effective`: proportional to (1 − β) / (1 − β^n_k), the inverse of the effective number of pictures, with
+            the sum of the weights equal to the number of classes that occur (Cui et al. 2019, arXiv 1901.05555,
+            equation 2). Or one weight a class.
+        effective_beta: β of `effective`, below 1: 0 counts classes alike, towards 1 it becomes `balanced`.
 
     Returns:
         `(k,)` float32. A class without pictures gets 1: it occurs in no loss.
@@ -38,6 +75,9 @@ def class_weights(
         elif how == "log":
             weights[present] = np.maximum(1.0, np.log(n_k.sum() / n_k[present]))
             weights[n_k == n_k.max(initial=0)] = 1.0
+        elif how == "effective":
+            effective = (1.0 - effective_beta) / (1.0 - effective_beta ** n_k[present])
+            weights[present] = effective * present.sum() / effective.sum()
         elif how != "none":
             raise ConfigError(
                 f"`train.class_weight` is {how!r}; expected one of {', '.join(HOW)}, or one number a class."

@@ -193,19 +193,19 @@ def _arrays(outputs: Any) -> Any:
     return np.asarray(outputs, np.float32)
 
 
-def compile_train_step(model: Any, optimizer: Any) -> TrainStep:
-    """One step of gradient descent on weighted categorical cross-entropy, compiled once a batch shape.
+def compile_train_step(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> TrainStep:
+    """One step of gradient descent on a weighted loss, compiled once a batch shape.
 
     Args:
         model: A `keras.Model` that ends in probabilities `(b, k)`; its trainable layers are fixed at the first call.
         optimizer: A built Keras optimiser for `model.trainable_variables`.
+        loss: Targets and probabilities, both `(b, k)` tensors, to the loss of each picture `(b,)`.
 
     Returns:
         The step; it returns the batch's mean weighted loss and its number of right answers, still on the device.
     """
     if not _on_tensorflow():
-        return _keras_train_step(model, optimizer)
-    import keras
+        return _keras_train_step(model, optimizer, loss)
     import tensorflow as tf
 
     from toolkit.nn.fused_normalization import fused_normalization
@@ -216,23 +216,24 @@ def compile_train_step(model: Any, optimizer: Any) -> TrainStep:
         with tf.GradientTape() as tape:
             with fused_normalization():
                 probabilities = model(inputs, training=True)
-            losses = weights * keras.losses.categorical_crossentropy(targets, probabilities)
-            loss = tf.reduce_mean(losses) + sum(model.losses)
-        optimizer.apply(tape.gradient(loss, variables), variables)
+            losses = weights * loss(targets, probabilities)
+            mean = tf.reduce_mean(losses) + sum(model.losses)
+            scaled = optimizer.scale_loss(mean)  # for float16; others return it as it is
+        optimizer.apply(tape.gradient(scaled, variables), variables)
         right = tf.equal(tf.argmax(targets, axis=-1), tf.argmax(probabilities, axis=-1))
-        return loss, tf.reduce_sum(tf.cast(right, tf.float32))
+        return mean, tf.reduce_sum(tf.cast(right, tf.float32))
 
     compiled: TrainStep = tf.function(step, jit_compile=False, autograph=False)
     return compiled
 
 
-def _keras_train_step(model: Any, optimizer: Any) -> TrainStep:
+def _keras_train_step(model: Any, optimizer: Any, loss: Callable[[Any, Any], Any]) -> TrainStep:
     import keras
 
     # A shell over the same layers is compiled, so that the model itself stays free of an optimiser when saved.
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     shell = keras.Model(inputs, model.outputs[0])
-    shell.compile(optimizer=optimizer, loss=keras.losses.CategoricalCrossentropy(), metrics=["categorical_accuracy"])
+    shell.compile(optimizer=optimizer, loss=loss, metrics=["categorical_accuracy"], auto_scale_loss=False)
 
     def step(inputs: Inputs, targets: np.ndarray, weights: np.ndarray) -> tuple[Any, Any]:
         shell.reset_metrics()
@@ -240,6 +241,74 @@ def _keras_train_step(model: Any, optimizer: Any) -> TrainStep:
         return logs["loss"], logs["categorical_accuracy"] * len(targets)
 
     return step
+
+
+def compile_average(live: list[Any], averages: list[Any]) -> Callable[[float], None]:
+    """Moving averages of variables as one compiled call.
+
+    Args:
+        live: Floating-point `keras.Variable`s.
+        averages: Their averages, changed in place.
+
+    Returns:
+        A function that moves each average by a share, 0–1, of the way to its variable.
+    """
+    if _on_tensorflow():
+        import tensorflow as tf
+
+        @tf.function(jit_compile=False, autograph=False)  # type: ignore[misc,untyped-decorator,unused-ignore]
+        def move(share: Any) -> None:
+            for variable, average in zip(live, averages, strict=True):
+                average.assign(average + (variable - average) * tf.cast(share, average.dtype))
+
+        return lambda share: move(tf.constant(share, tf.float32))
+    import keras
+
+    def mean(values: list[Any], means: list[Any], share: Any) -> list[Any]:
+        return [old + (new - old) * share for new, old in zip(values, means, strict=True)]
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        mean = jax.jit(mean)
+
+    def average_all(share: float) -> None:
+        moved = mean([variable.value for variable in live], [average.value for average in averages], share)
+        for average, value in zip(averages, moved, strict=True):
+            average.assign(value)
+
+    return average_all
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of a training step says that memory ran out, on whatever backend and device."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}:
+        return True
+    return bool(names & {"XlaRuntimeError", "JaxRuntimeError"}) and "RESOURCE_EXHAUSTED" in str(error)
+
+
+def fast_bfloat16() -> bool:
+    """Whether a GPU or TPU is there that computes in bfloat16. Processors are not asked: few gain, some cannot."""
+    import keras
+
+    if _on_tensorflow():
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("TPU"):
+            return True
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        return bool(details) and all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices = jax.devices()
+        return all(
+            device.platform == "tpu"
+            or (device.platform == "gpu" and float(getattr(device, "compute_capability", 0) or 0) >= 8.0)
+            for device in devices
+        )
+    return False
 
 
 def _on_tensorflow() -> bool:

@@ -19,7 +19,7 @@ from toolkit.console import Console
 from toolkit.manifest import Manifest
 from toolkit.predictions import Predictions
 from toolkit.steps.activations import Activations
-from toolkit.steps.networks import augmentation, head_settings, new_model, training_settings
+from toolkit.steps.networks import augmentation, head_settings, mixing, new_model, training_phases, training_settings
 
 Read = Callable[[Sequence[str]], np.ndarray]
 
@@ -68,10 +68,10 @@ def train_fold(
         index: Number of the fold.
         seconds: Stop after the epoch in which so much time has passed; None: never.
     """
+    from toolkit.nn.phases import train_phases
     from toolkit.nn.prediction import predict
     from toolkit.nn.runtime import release
     from toolkit.nn.saving import save_model
-    from toolkit.nn.training import train
 
     begin = time.monotonic()
     training, fold = data.select(ids[0]), data.select(ids[1])
@@ -82,14 +82,14 @@ def train_fold(
     folder.mkdir(parents=True, exist_ok=True)
     title = f"Fold {index + 1} of {config.ensemble.models}"
     with console.progress(f"{title}: training steps") as on_progress:
-        history = train(
+        history = train_phases(
             plan.network,
-            plan.feed(training, seed),
+            training_phases(config, plan.network, plan.feed(training, seed), config.train.epochs, plan.unfreeze),
             plan.judge(fold),
-            epochs=config.train.epochs,
             checkpoint_dir=folder / "checkpoint",
             should_stop=None if seconds is None else lambda record: time.monotonic() - begin > seconds,
             on_progress=on_progress,
+            on_note=console.note,
             **training_settings(config, training.class_counts()),
         )
     plan.move_weights(model)
@@ -116,12 +116,14 @@ class _Plan:
 
     Attributes:
         network: What is trained: the whole model, or what lies behind the cut.
+        unfreeze: How many of the network's own backbone layers are trained.
         feed: Training pictures and seed → batches.
         judge: Pictures of the fold → validation.
         move_weights: Puts what was learnt into the whole model.
     """
 
     network: Any
+    unfreeze: int | str
     feed: Callable[[Manifest, int], Any]
     judge: Callable[[Manifest], Any]
     move_weights: Callable[[Any], None]
@@ -137,13 +139,17 @@ def _direct(config: Config, model: Any, read: Read, data: Manifest) -> _Plan:
             pictures.image_ids.tolist(),
             pictures.labels,
             n_classes=len(data.classes),
-            batch_size=config.train.batch_size,
             seed=seed,
             augment=augmentation(config),
+            mix=mixing(config),
             workers=config.train.workers,
+            sampling=config.train.sampling,
         )
 
-    return _Plan(model, feed, lambda fold: Validation(read, fold.image_ids.tolist(), fold.labels), lambda whole: None)
+    def judge(fold: Manifest) -> Any:
+        return Validation(read, fold.image_ids.tolist(), fold.labels)
+
+    return _Plan(model, config.model.unfreeze, feed, judge, lambda whole: None)
 
 
 def _cached(config: Config, data: Manifest, activations: Activations, seed: int) -> _Plan:
@@ -161,13 +167,14 @@ def _cached(config: Config, data: Manifest, activations: Activations, seed: int)
             pictures.image_ids.tolist(),
             pictures.labels,
             len(data.classes),
-            config.train.batch_size,
-            seed,
-            config.train.workers,
+            seed=seed,
+            workers=config.train.workers,
+            sampling=config.train.sampling,
         )
 
     return _Plan(
         network,
+        "all",  # what stays frozen lies before the cut
         feed,
         lambda fold: Validation(plain.read, fold.image_ids.tolist(), fold.labels),
         lambda whole: copy_trial_weights(network, activations.cut, whole),
@@ -175,6 +182,9 @@ def _cached(config: Config, data: Manifest, activations: Activations, seed: int)
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of `history.csv`."""
+    """The rows of `history.csv`, without the name of the phase."""
     with path.open(encoding="utf-8") as stream:
-        return [{name: float(value or "nan") for name, value in row.items()} for row in csv.DictReader(stream)]
+        return [
+            {name: float(value or "nan") for name, value in row.items() if name != "phase"}
+            for row in csv.DictReader(stream)
+        ]

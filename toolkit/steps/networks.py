@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def new_model(config: Config, n_classes: int, seed: int) -> Any:
 
 
 def training_settings(config: Config, class_counts: np.ndarray) -> dict[str, Any]:
-    """The training as keyword arguments of `nn.training.train`, without its number of epochs.
+    """The training as fields of `nn.recipe.Recipe`.
 
     Args:
         config: All settings.
@@ -68,15 +69,61 @@ def training_settings(config: Config, class_counts: np.ndarray) -> dict[str, Any
     from toolkit.nn.losses import class_weights
 
     train = config.train
+    # Weights make up for how often the network sees a class, and balanced sampling shows all equally often.
+    seen = np.minimum(class_counts, 1) if train.sampling == "balanced" else class_counts
     return {
         "optimizer": train.optimizer,
         "learning_rate": train.learning_rate,
+        "momentum": train.momentum,
+        "weight_decay": train.weight_decay,
+        "clip_norm": train.clip_norm,
         "schedule": train.schedule,
         "warmup_epochs": train.warmup_epochs,
-        "class_weight": class_weights(class_counts, train.class_weight),
+        "plateau_patience": train.plateau_patience,
+        "plateau_factor": train.plateau_factor,
+        "layer_decay": train.layer_decay,
+        "ema": train.ema,
+        "precision": train.precision,
+        "loss": train.loss,
+        "focal_gamma": train.focal_gamma,
+        "class_weight": class_weights(seen, train.class_weight, train.effective_beta),
         "label_smoothing": train.label_smoothing,
         "early_stopping": train.early_stopping,
     }
+
+
+def training_phases(config: Config, network: Any, data: Any, epochs: int, unfreeze: int | str) -> list[Any]:
+    """What is trained one after another.
+
+    Args:
+        config: All settings.
+        network: A model of `heads.build_model` or `splitting.build_trial_model`.
+        data: `nn.feeding.Feeder` of the training pictures.
+        epochs: Largest number of epochs of the main phase.
+        unfreeze: How many of the network's own backbone layers the main phase trains.
+
+    Returns:
+        `nn.phases.Phase`s: one, or transfer and fine-tuning.
+    """
+    from toolkit.nn.heads import set_trainable
+    from toolkit.nn.phases import Phase
+
+    transfer = config.train.transfer
+    main = replace(data, batch_size=config.train.batch_size, accumulate=config.train.accumulate)
+    if transfer is None:
+        return [Phase("training", main, epochs)]
+    # Behind a cut at pooled features there is the head alone.
+    has_backbone = any(getattr(layer, "layers", None) for layer in network.layers)
+
+    def freeze(count: int | str) -> None:
+        if has_backbone:
+            set_trainable(network, count)
+
+    head_only = replace(data, batch_size=transfer.batch_size, accumulate=1)
+    return [
+        Phase("transfer", head_only, transfer.epochs, lambda: freeze(0), {"learning_rate": transfer.learning_rate}),
+        Phase("fine-tuning", main, epochs, lambda: freeze(unfreeze)),
+    ]
 
 
 def augmentation(config: Config) -> Augment | None:

@@ -13,7 +13,7 @@ from toolkit.config import Config, apply
 from toolkit.evaluation.corruptions import select
 from toolkit.metrics import metric
 from toolkit.steps.activations import Activations, cut_key
-from toolkit.steps.networks import head_settings, training_settings
+from toolkit.steps.networks import head_settings, training_phases, training_settings
 from toolkit.steps.project import Project
 from toolkit.steps.splits import Split
 from toolkit.tuning.search import Outcome
@@ -59,10 +59,11 @@ class Trials:
             The objective, with the score on clean and on corrupted selection pictures and the epochs trained.
         """
         from toolkit.nn.feeding import Feeder
+        from toolkit.nn.phases import train_phases
         from toolkit.nn.prediction import predict
         from toolkit.nn.runtime import release
         from toolkit.nn.splitting import build_trial_model
-        from toolkit.nn.training import Validation, train
+        from toolkit.nn.training import Validation
 
         config = apply(self._project.config, params)
         prepared = self._prepare(config)
@@ -74,16 +75,16 @@ class Trials:
             training.image_ids.tolist(),
             training.labels,
             classes,
-            config.train.batch_size,
-            config.seed,
+            seed=config.seed,
             workers=1,
+            sampling=config.train.sampling,
         )
         ids = selection.image_ids.tolist()
-        history = train(
+        history = train_phases(
             model,
-            feeder,
+            training_phases(config, model, feeder, config.tune.trial_epochs, "all"),
             Validation(prepared.selection["clean"].read, ids, selection.labels),
-            epochs=config.tune.trial_epochs,
+            on_note=self._project.console.note,
             **training_settings(config, training.class_counts()),
         )
         measured = metric(config.tune.metric)

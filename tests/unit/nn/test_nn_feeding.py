@@ -98,3 +98,38 @@ def test_labels_that_do_not_fit_are_refused(labels):
     with pytest.raises(DataError):
         Feeder(lambda ids, _: np.zeros(len(ids)), ["a", "b", "c"][: len(labels) or 0] + ["d"] * (len(labels) == 2),
                np.array(labels, int), 3)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.integers(1, 100), st.sampled_from([1, 2, 4, 8]), st.sampled_from(["shuffle", "balanced"]))
+def test_smaller_batches_of_which_more_are_accumulated_give_the_same_steps(count, size, sampling):
+    names, labels = [str(number) for number in range(count)], np.arange(count) % 3
+    whole = Feeder(lambda ids, _: np.zeros(len(ids)), names, labels, 3, 8, sampling=sampling)
+    parts = Feeder(
+        lambda ids, _: np.zeros(len(ids)), names, labels, 3, size, sampling=sampling, accumulate=8 // size
+    )  # fmt: skip
+    assert parts.updates == whole.updates == whole.steps
+    assert parts.steps == parts.updates * parts.accumulate
+    np.testing.assert_array_equal(parts.order(2).reshape(-1, 8), whole.order(2))
+
+
+def test_pictures_and_targets_are_mixed_after_augmentation(make_pictures):
+    pictures = make_pictures(12)
+    calls = []
+
+    def augment(images, names, epoch):
+        return images // 2
+
+    def mix(images, targets, names, epoch):
+        calls.append((tuple(names), epoch))
+        return (images + images[::-1]) // 2, (targets + targets[::-1]) / 2
+
+    feeder = Feeder.of_images(
+        pictures.read, pictures.ids, pictures.labels, n_classes=3, batch_size=4, augment=augment, mix=mix, workers=1
+    )  # fmt: skip
+    for batch, rows in zip(feeder.epoch(2), feeder.order(2), strict=True):
+        halves, hot = pictures.images[rows] // 2, np.eye(3, dtype=np.float32)[pictures.labels[rows]]
+        np.testing.assert_array_equal(batch.inputs, (halves + halves[::-1]) // 2)
+        np.testing.assert_array_equal(batch.targets, (hot + hot[::-1]) / 2)
+    assert [epoch for _, epoch in calls] == [2, 2, 2]
+    assert sorted(name for names, _ in calls for name in names) == sorted(pictures.ids)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError
-from toolkit.nn.losses import class_weights, log_loss, one_hot, weighted_targets
+from toolkit.nn.losses import build_loss, class_weights, log_loss, one_hot, weighted_targets
 
 
 def test_log_weights_follow_the_formula_and_the_most_common_class_counts_once():
@@ -22,7 +22,7 @@ def test_balanced_weights_are_scikit_learns():
     np.testing.assert_allclose(class_weights(np.bincount(labels), "balanced"), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("how", ["none", "balanced", "log"])
+@pytest.mark.parametrize("how", ["none", "balanced", "log", "effective"])
 def test_a_class_without_pictures_gets_weight_one_and_changes_nothing(how):
     with_empty, without = class_weights([6, 0, 2], how), class_weights([6, 2], how)
     assert with_empty[1] == 1.0
@@ -69,3 +69,36 @@ def test_log_loss_of_hard_and_soft_labels():
     p = np.float32([[0.5, 0.5], [0.25, 0.75]])
     assert log_loss(p, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
     assert log_loss(p, np.float32([[1, 0], [0, 1]])) == pytest.approx(log_loss(p, np.array([0, 1])))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.999])
+def test_effective_weights_are_those_of_the_paper(beta):
+    counts = np.array([500.0, 40.0, 3.0])
+    effective_numbers = np.array([sum(beta**power for power in range(int(count))) for count in counts])
+    expected = 3 * (1 / effective_numbers) / (1 / effective_numbers).sum()
+    np.testing.assert_allclose(class_weights(counts, "effective", beta), expected, rtol=1e-5)
+
+
+def test_focal_loss_with_class_weights_and_soft_labels_is_the_formula():
+    y = np.float32([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0]])
+    p = np.float32([[0.6, 0.3, 0.1], [0.05, 0.9, 0.05]])
+    weights, gamma = np.float32([0.5, 2.0, 3.0]), 2.0
+    targets, samples = weighted_targets(y, weights)
+    loss = samples * np.asarray(build_loss("focal", gamma)(targets, p))
+    by_hand = [
+        -(0.5 * 0.7 * (1 - 0.6) ** 2 * np.log(0.6) + 2.0 * 0.3 * (1 - 0.3) ** 2 * np.log(0.3)),
+        -(3.0 * 1.0 * (1 - 0.05) ** 2 * np.log(0.05)),
+    ]
+    np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
+
+
+def test_focal_loss_without_gamma_is_cross_entropy_and_finite_at_the_ends():
+    y, p = np.eye(3, dtype=np.float32), np.float32([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    focal, plain = build_loss("focal", 0.0)(y, p), build_loss("cross_entropy")(y, p)
+    np.testing.assert_allclose(np.asarray(focal), np.asarray(plain), rtol=1e-5, atol=1e-6)
+    assert np.isfinite(np.asarray(build_loss("focal", 0.5)(y, p))).all()
+
+
+def test_unknown_losses_are_refused():
+    with pytest.raises(ConfigError, match="cross_entropy or focal"):
+        build_loss("hinge")

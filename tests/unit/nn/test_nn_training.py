@@ -1,7 +1,3 @@
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import astuple
 
 import keras
@@ -13,20 +9,6 @@ from toolkit.nn.feeding import Feeder
 from toolkit.nn.losses import class_weights
 from toolkit.nn.prediction import predict
 from toolkit.nn.training import Validation, train
-
-
-@pytest.fixture
-def small_model():
-    def build(seed=0, dropout=0.0):
-        keras.utils.set_random_seed(seed)
-        inputs = keras.Input((16, 16, 3))
-        x = keras.layers.Rescaling(1 / 255)(inputs)
-        x = keras.layers.Conv2D(8, 3, use_bias=False)(x)
-        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-        x = keras.layers.Dropout(dropout)(keras.layers.GlobalAveragePooling2D()(x))
-        return keras.Model(inputs, keras.layers.Activation("softmax")(keras.layers.Dense(3)(x)))
-
-    return build
 
 
 @pytest.fixture
@@ -48,8 +30,10 @@ def test_training_learns_and_reports_every_epoch(small_model, data, tmp_path):
     assert progress == [(step, 60) for step in range(1, 61)]
     history.save(tmp_path / "history.csv")
     header, first, *_ = (tmp_path / "history.csv").read_text().splitlines()
-    assert header == "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,images_per_second"
-    assert first.startswith("1,")
+    assert header == (
+        "epoch,phase,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,images_per_second,batch_size,accumulate"
+    )
+    assert first.startswith("1,training,")
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
@@ -144,8 +128,8 @@ def test_an_interrupted_training_goes_on_where_it_was(small_model, data, tmp_pat
     straight = small_model(dropout=0.5)
     expected = train(straight, *data, **(settings | {"checkpoint_dir": None}))
     np.testing.assert_allclose(
-        [astuple(record)[1:5] for record in history.records],
-        [astuple(record)[1:5] for record in expected.records],
+        [astuple(record)[2:6] for record in history.records],
+        [astuple(record)[2:6] for record in expected.records],
         rtol=1e-3,
     )
 
@@ -179,59 +163,3 @@ def test_only_the_newest_state_is_kept(small_model, data, tmp_path):
     with pytest.raises(StoppedError):
         train(small_model(), *data, epochs=4, checkpoint_dir=tmp_path, on_epoch=stop_after(3))
     assert len(list(tmp_path.glob("state-*"))) == len(list(tmp_path.glob("best-*"))) == 1
-
-
-TRAINING = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-from toolkit.nn import runtime
-runtime.setup(deterministic=True, threads=2)
-from toolkit.nn.feeding import Feeder
-from toolkit.nn.heads import add_head, pool
-from toolkit.nn.training import Validation, train
-import keras
-
-folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
-rng = np.random.default_rng(0)
-images, labels = rng.integers(0, 256, (40, 32, 32, 3), np.uint8), np.arange(40) % 3
-ids = [str(number) for number in range(40)]
-read = lambda names: images[[int(name) for name in names]]
-
-def flip(batch, names, epoch):
-    flips = np.array([(int(name) + epoch) % 2 for name in names], bool)
-    return np.where(flips[:, None, None, None], batch[:, :, ::-1], batch)
-
-def on_progress(done, total):
-    if done == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-inputs = keras.Input((32, 32, 3))
-x = keras.layers.Conv2D(16, 3, strides=2, use_bias=False)(keras.layers.Rescaling(1 / 255)(inputs))
-x = keras.layers.DepthwiseConv2D(3)(keras.layers.ReLU()(keras.layers.BatchNormalization()(x)))
-x = add_head(pool(keras.layers.SpatialDropout2D(0.2)(x), "avg"), 3, 1, (32,), 0.5, "relu", True, seed=3)
-model = keras.Model(inputs, x)
-train(model, Feeder.of_images(read, ids, labels, n_classes=3, batch_size=8, augment=flip),
-      Validation(read, ids[:8], labels[:8]), epochs=4, optimizer="adamw", schedule="cosine",
-      checkpoint_dir=folder / "state", on_progress=on_progress)
-np.savez(folder / "weights.npz", *[np.asarray(variable) for variable in model.variables])
-"""
-
-
-def test_training_killed_in_the_third_epoch_ends_bit_equal_to_training_never_killed(tmp_path):
-    def start(name, kill_at):
-        (tmp_path / name).mkdir(exist_ok=True)
-        command = [sys.executable, "-c", TRAINING, str(tmp_path / name), str(kill_at)]
-        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "2"}, stderr=subprocess.PIPE)
-
-    straight, killed = start("straight", -1), start("killed", 13)
-    killed.communicate(timeout=300)
-    assert killed.returncode == -signal.SIGKILL
-    resumed = start("killed", -1)
-    for process in (straight, resumed):
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors.decode()
-    with np.load(tmp_path / "straight" / "weights.npz") as one, np.load(tmp_path / "killed" / "weights.npz") as other:
-        assert one.files == other.files
-        for name in one.files:
-            np.testing.assert_array_equal(one[name], other[name])

@@ -60,7 +60,13 @@ def ensemble_sections(
         Section(
             "Learning curves",
             "",
-            [_curves(histories, "loss", "log loss"), _curves(histories, "accuracy", "accuracy")],
+            [
+                _curves(histories, "loss", "log loss"),
+                _curves(histories, "accuracy", "accuracy"),
+                _courses(histories, "learning_rate", "learning rate at the end of the epoch", log_y=True),
+                _courses(histories, "seconds", "seconds an epoch, validation included"),
+                _courses(histories, "images_per_second", "training pictures a second"),
+            ],
         ),
         Section(
             "By class",
@@ -122,3 +128,11 @@ def _curves(histories: Sequence[Sequence[Mapping[str, float]]], value: str, labe
         series.append(Line(f"fold {index}, own fold", epochs, [row[f"val_{value}"] for row in rows]))
         series.append(Line(f"fold {index}, training", epochs, [row[value] for row in rows], kind="dashed"))
     return Lines(series, x_label="epoch", y_label=label)
+
+
+def _courses(histories: Sequence[Sequence[Mapping[str, float]]], value: str, label: str, log_y: bool = False) -> Lines:
+    series = [
+        Line(f"fold {index}", [row["epoch"] for row in rows], [row[value] for row in rows])
+        for index, rows in enumerate(histories)
+    ]
+    return Lines(series, x_label="epoch", y_label=label, log_y=log_y)
