@@ -20,6 +20,7 @@ from toolkit.steps import keys
 from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
+from toolkit.steps.held_out import held_out_sections
 from toolkit.steps.networks import start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
@@ -162,6 +163,7 @@ def _train_folds(
     write_step_page(
         run, config.name, "ensemble",
         f"{len(records)} folds, {percent(scores.accuracy.value)} out of fold on clean pictures.",
-        sections, config=project.config_name, files={"Out-of-fold predictions": "oof.npz"},
+        [*held_out_sections(config), *sections], config=project.config_name,
+        files={"Out-of-fold predictions": "oof.npz"},
     )  # fmt: skip
     return figures

@@ -17,6 +17,7 @@ from toolkit.metrics import Scores, score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
+from toolkit.steps.held_out import held_out_sections
 from toolkit.steps.members import Members, Read
 from toolkit.steps.networks import augmentation_families, start
 from toolkit.steps.pages.common import write_step_page
@@ -149,7 +150,8 @@ def _evaluate(
         run, config.name, "evaluate",
         f"{percent(clean.accuracy.value)} on clean, {percent(noisy)} on corrupted pictures. Expect "
         f"{percent(estimate.low)} to {percent(estimate.high)} on the hidden test (provisional).",
-        sections, config=project.config_name, files={"evaluation.json": "evaluation.json"},
+        [*held_out_sections(config), *sections], config=project.config_name,
+        files={"evaluation.json": "evaluation.json"},
     )  # fmt: skip
     return figures
 
