@@ -6,6 +6,7 @@ In a notebook::
 
     toolkit.init("data/train.csv", "contest.yaml")
     toolkit.clean("contest.yaml")
+    toolkit.preview("contest.yaml")
     toolkit.tune("contest.yaml", ["tune.trials=30"])
     toolkit.ensemble("contest.yaml")
     toolkit.evaluate("contest.yaml")
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from toolkit.steps.init import InitResult
     from toolkit.steps.package import PackageResult
     from toolkit.steps.predict import PredictResult
+    from toolkit.steps.preview import PreviewResult
     from toolkit.steps.run import RoadResult
     from toolkit.steps.tune import TuneResult
 
     ConfigLike = Config | Mapping[str, Any] | str | Path
 
 __version__ = "0.1.0"
-__all__ = ["clean", "demo", "doctor", "ensemble", "evaluate", "init", "package", "predict", "run", "tune"]
+__all__ = ["clean", "demo", "doctor", "ensemble", "evaluate", "init", "package", "predict", "preview", "run", "tune"]
 
 
 def init(data: str | Path, output: str | Path = "contest.yaml", *, force: bool = False) -> InitResult:
@@ -65,6 +67,20 @@ def clean(config: ConfigLike, assignments: Sequence[str] = (), *, decisions: str
     from toolkit.steps.project import Project
 
     return clean_step(Project(config, assignments=assignments), Path(decisions) if decisions else None)
+
+
+def preview(config: ConfigLike, assignments: Sequence[str] = (), *, pictures: int = 3) -> PreviewResult:
+    """Write a page of pictures as they are, as training varies them and as the local tests corrupt them.
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object.
+        assignments: `section.key=value` texts over it.
+        pictures: Pictures a class.
+    """
+    from toolkit.steps.preview import preview_step
+    from toolkit.steps.project import Project
+
+    return preview_step(Project(config, assignments=assignments), pictures)
 
 
 def tune(config: ConfigLike, assignments: Sequence[str] = ()) -> TuneResult:

@@ -81,6 +81,19 @@ def clean(
 
 
 @app.command()
+def preview(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    pictures: Annotated[int, typer.Option("--pictures", min=1, max=20, help="Pictures a class.")] = 3,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Look at pictures as training varies and the local tests corrupt them."""
+    from toolkit.steps.preview import preview_step
+
+    _step(config, assignments, as_json, lambda project: preview_step(project, pictures))
+
+
+@app.command()
 def tune(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Search for better settings; more trials continue the study."""
     from toolkit.steps.tune import tune_step

@@ -16,7 +16,11 @@ print("\\n" + json.dumps({{"code": code, "modules": [name for name in {heavy!r} 
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["clean", "--help"], ["run", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["clean", "--help"], ["preview", "--help"], ["run", "--help"], ["--version"]],
+    ids=" ".join,
+)
 def test_help_loads_none_of_the_heavy_packages(arguments):
     script = PROBE.format(arguments=arguments, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -31,6 +31,7 @@ _PURPOSES = {
     "ensemble": "Train the folds and let them vote",
     "evaluate": "Measure, and estimate the hidden score",
     "package": "Build and prove the submission",
+    "preview": "Look at what the network sees",
 }
 
 

@@ -20,7 +20,8 @@ from toolkit.steps import keys
 from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
-from toolkit.steps.networks import held_out_in_training, start
+from toolkit.steps.held_out import held_out_sections
+from toolkit.steps.networks import start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
 from toolkit.steps.project import Project
@@ -162,12 +163,13 @@ def _train_folds(
     }
     sections = ensemble_sections(
         records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],
-        scores, data.classes, tuned, sorted(held_out_in_training(config)),
+        scores, data.classes, tuned,
         f"toolkit evaluate -c {project.config_name}",
     )  # fmt: skip
     write_step_page(
         run, config.name, "ensemble",
         f"{len(records)} folds, {percent(scores.accuracy.value)} out of fold on clean pictures.",
-        sections, config=project.config_name, files={"Out-of-fold predictions": "oof.npz"},
+        [*held_out_sections(config), *sections], config=project.config_name,
+        files={"Out-of-fold predictions": "oof.npz"},
     )  # fmt: skip
     return figures

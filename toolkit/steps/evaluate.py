@@ -17,8 +17,9 @@ from toolkit.metrics import Scores, score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
+from toolkit.steps.held_out import held_out_sections
 from toolkit.steps.members import Members, Read
-from toolkit.steps.networks import augmentation_families, held_out_in_training, start
+from toolkit.steps.networks import augmentation_families, held_out_corruptions, start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.evaluate import evaluate_sections
 from toolkit.steps.project import Project
@@ -110,7 +111,7 @@ def _evaluate(
             clean_probabilities = probabilities
     clean = results.pop("clean")
     estimate = range_estimate(clean, results)
-    families, held_out = augmentation_families(config), held_out_in_training(config)
+    families, held_out = augmentation_families(config), held_out_corruptions(config)
     overlapping = [name for name in results if CORRUPTIONS[name].family in families or name in held_out]
     extra_scores = None
     if extra is not None:
@@ -149,7 +150,8 @@ def _evaluate(
         run, config.name, "evaluate",
         f"{percent(clean.accuracy.value)} on clean, {percent(noisy)} on corrupted pictures. Expect "
         f"{percent(estimate.low)} to {percent(estimate.high)} on the hidden test (provisional).",
-        sections, config=project.config_name, files={"evaluation.json": "evaluation.json"},
+        [*held_out_sections(config), *sections], config=project.config_name,
+        files={"evaluation.json": "evaluation.json"},
     )  # fmt: skip
     return figures
 

@@ -15,7 +15,7 @@ from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1}
+SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1, "preview": 1}
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
@@ -96,3 +96,17 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
 def package_key(config: Config, evaluated: str) -> str:
     """Key of `package`, from the key of `evaluate`."""
     return make_key("package", SCHEMA["package"], evaluated, section(config, "package"))
+
+
+def preview_key(config: Config, fingerprint: str, pictures: int) -> str:
+    """Key of `preview`.
+
+    Args:
+        config: All settings.
+        fingerprint: Of the pictures and labels, by content.
+        pictures: Pictures a class.
+    """
+    pixels = [config.data.image_size, config.data.resize]
+    tests = [[part.corruptions, part.severity] for part in (config.evaluate, config.tune)]
+    settings = [pixels, section(config, "augment"), tests, pictures]
+    return make_key("preview", SCHEMA["preview"], fingerprint, config.seed, settings)

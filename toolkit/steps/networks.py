@@ -159,8 +159,8 @@ def augmentation_families(config: Config) -> set[str]:
     return set(_policy(config).families())
 
 
-def held_out_in_training(config: Config) -> set[str]:
-    """Held-out corruptions that the training augmentation contains: a test with them shows less than it seems to."""
+def held_out_corruptions(config: Config) -> set[str]:
+    """Held-out corruptions that the training augmentation contains."""
     return set(_policy(config).held_out)
 
 

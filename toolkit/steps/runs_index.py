@@ -10,6 +10,7 @@ from toolkit.artifacts import RunDir
 from toolkit.report import Figure, RunSummary, write_index
 
 ROAD = ("clean", "tune", "ensemble", "evaluate", "package")
+ASIDE = ("preview",)  # no part of the road: shown where they have run
 
 
 def write_runs_index(folder: Path, config: str) -> Path:
@@ -23,10 +24,10 @@ def write_runs_index(folder: Path, config: str) -> Path:
         The page.
     """
     runs: list[RunSummary] = []
-    for step in ROAD:
+    for step in (*ROAD, *ASIDE):
         found = [RunDir(path) for path in sorted((folder / step).glob("*")) if _is_run(path)]
         runs += [_summary(step, run, config) for run in found]
-        if not found:
+        if not found and step in ROAD:
             runs.append(RunSummary(step, command=f"toolkit {step} -c {config}"))
     page = folder / "index.html"
     write_index(page, runs, name=folder.name, next_command=f"toolkit predict -c {config} --data NEW -o predictions.npz")

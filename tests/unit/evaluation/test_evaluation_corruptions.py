@@ -153,6 +153,7 @@ def test_a_family_name_selects_all_of_it_and_unknown_names_are_explained():
         "defocus_blur",
         "zoom_blur",
     ]
+    assert [row.name for row in select(["overlay"])] == ["overlay"]
     with pytest.raises(ConfigError, match="white_noise"):
         select(["whitenoise"])
     with pytest.raises(ConfigError, match="1 \\(slight\\) to 5"):

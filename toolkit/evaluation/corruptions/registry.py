@@ -72,6 +72,8 @@ CORRUPTIONS = {
 def select(names: Iterable[str]) -> list[Corruption]:
     """The corruptions of these names, each once; the name of a family stands for all of it.
 
+    `overlay` is a corruption as well as a family; it names the corruption alone.
+
     Raises:
         ConfigError: An unknown name; all known ones are listed.
     """

@@ -16,7 +16,6 @@ def ensemble_sections(
     scores: Scores,
     classes: Sequence[str],
     tuned: Mapping[str, Any],
-    held_out: Sequence[str],
     next_command: str,
 ) -> list[Section]:
     """Folds, curves, confusion matrix.
@@ -27,7 +26,6 @@ def ensemble_sections(
         scores: Out-of-fold scores.
         classes: Class names by index.
         tuned: Settings taken from `tune`.
-        held_out: Held-out corruptions that the training augmentation contains.
         next_command: What to run next.
     """
     accuracy = scores.accuracy
@@ -53,7 +51,6 @@ def ensemble_sections(
                     ]
                 ),
                 folds,
-                *_warnings(held_out),
             ],
         ),
         Section("Settings", "", [_settings(tuned)]),
@@ -101,18 +98,6 @@ def per_class(scores: Scores) -> list[tuple[float, float, float, int]]:
 def measure(measured: Any) -> Measure:
     """A score with its interval as a table cell."""
     return Measure(measured.value, measured.low, measured.high)
-
-
-def _warnings(held_out: Sequence[str]) -> list[Note]:
-    if not held_out:
-        return []
-    names = ", ".join(name.replace("_", " ") for name in held_out)
-    return [
-        Note(
-            f"These models were trained on a held-out corruption: {names}. Tests with it no longer show how they do on "
-            "what they were not prepared for."
-        )
-    ]
 
 
 def _settings(tuned: Mapping[str, Any]) -> Table | Note:
