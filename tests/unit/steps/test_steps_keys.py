@@ -92,8 +92,8 @@ def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
 
 GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
-    "tune": "8ad2405b74f5",
-    "ensemble": "0e2c34b3bae6",
-    "evaluate": "a5c48bfc8a00",
-    "package": "6a740c375eb5",
+    "tune": "d9db43cd615b",
+    "ensemble": "aad888bcfbb2",
+    "evaluate": "6a33902eeda9",
+    "package": "715c4befea71",
 }
