@@ -24,7 +24,7 @@ from toolkit.nn.recipe import Recipe  # noqa: E402
 from toolkit.nn.schedules import Schedule  # noqa: E402
 from toolkit.nn.trainer import Trainer  # noqa: E402
 
-SIZE, BATCH, STEPS, CLASSES, ROUNDS, MUST = 96, 32, 12, 8, 5, 1.10
+SIZE, BATCH, STEPS, CLASSES, ROUNDS, MUST = 96, 32, 40, 8, 3, 1.10
 
 
 class Constant(Feeder):

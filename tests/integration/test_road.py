@@ -138,3 +138,35 @@ def test_more_trials_continue_the_study(road, own_copy):
     assert Path(more["run_dir"]).name == Path(road.result["tune"]["run_dir"]).name
     fewer = json.loads(toolkit(*arguments, "tune.trials=3").stdout)
     assert fewer["reused"] is True
+
+
+def test_one_network_of_many_folds_trains_with_every_kind_of_augmentation_and_says_what_was_held_out(own_copy):
+    settings = [
+        "ensemble.folds=4", "ensemble.train_folds=1", "train.epochs=2", "model.backbone=tiny_vgg", "model.weights=none",
+        "model.unfreeze=all", "model.head.layers=0", "augment.policy.name=some_of",
+        "augment.policy.names=[rotation,blur,salt_and_pepper]", "augment.policy.count=[1,2]", "augment.mixup=0.3",
+        "augment.cutmix=1.0", "train.ema=0.9", "train.sampling=balanced", "train.loss=focal", "train.schedule=plateau",
+        "ensemble.tuned=never", "evaluate.corruptions=[impulse_noise,frost]", "tune.corruptions=[cutout]",
+    ]  # fmt: skip
+    flags = [word for setting in settings for word in ("--set", setting)]
+    done = toolkit("ensemble", "-c", own_copy / "contest.yaml", "--json", *flags)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    run = Path(result["run_dir"])
+    assert result["folds"] == 1
+    assert len(result["fold_accuracy"]) == 1
+    assert sorted(path.name for path in run.glob("fold*")) == ["fold0"]
+    out_of_fold = Predictions.load(run / "oof.npz")
+    assert 0.2 < len(out_of_fold.image_id) / result["images"] < 0.3
+    assert "impulse noise" in (run / "report.html").read_text(encoding="utf-8")
+    scored = toolkit("evaluate", "-c", own_copy / "contest.yaml", "--json", *flags)
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads(scored.stdout)["overlapping"] == ["impulse_noise"]
+
+
+def test_mixing_pictures_that_are_cached_as_activations_is_an_error(road):
+    done = toolkit(
+        "ensemble", "-c", road.folder / "contest.yaml", "--set", "augment.mixup=0.2", "--set", "ensemble.views=2"
+    )
+    assert done.returncode == 1
+    assert "set ensemble.views to 0" in " ".join(done.stderr.split())
