@@ -6,13 +6,11 @@ Both apply 5 operations to photographs of 96 px in batches of 32, both on all co
 training, keras-cv's by `num_parallel_calls=AUTOTUNE`. They take turns, several rounds; tracing is not counted.
 """
 
-import json
 import os
-import statistics
 import time
 
 import numpy as np
-from augmentation_common import BATCH, ours, pictures
+from augmentation_common import BATCH, ours, pictures, report
 
 from toolkit.nn import runtime
 
@@ -44,19 +42,7 @@ def main():
     mine, peer = ours(pictures(OURS), os.cpu_count()), keras_cv_in_tf_data(pictures(PEERS))
     mine(), peer()
     rounds = [(mine(), peer()) for _ in range(ROUNDS)]
-    ratio = statistics.median(one / other for one, other in rounds)
-    print(
-        json.dumps(
-            {
-                "claim": "RandAugment, 5 operations, 96 px: at least 20 times keras-cv's layer in tf.data (images/s)",
-                "ours": round(statistics.median(one for one, _ in rounds)),
-                "peer": round(statistics.median(other for _, other in rounds)),
-                "ratio": round(ratio, 1),
-                "must": MUST,
-                "holds": ratio >= MUST,
-            }
-        )
-    )
+    report("RandAugment, 5 operations, 96 px: at least 20 times keras-cv's layer in tf.data (images/s)", rounds, MUST)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ operations to pictures of 96 px on one thread; they take turns.
 """
 
 import argparse
-import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -43,7 +41,7 @@ print(len(images) / (time.perf_counter() - begin))
 
 def main():
     import numpy as np
-    from augmentation_common import ours, pictures
+    from augmentation_common import ours, pictures, report
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--peers", default=sys.executable)
@@ -60,19 +58,7 @@ def main():
             return float(done.stdout.split()[-1])
 
         rounds = [(mine(), peer()) for _ in range(ROUNDS)]
-    ratio = statistics.median(one / other for one, other in rounds)
-    print(
-        json.dumps(
-            {
-                "claim": "RandAugment, 5 operations, 96 px: at least 3 times albumentations' pipeline (images/s)",
-                "ours": round(statistics.median(one for one, _ in rounds)),
-                "peer": round(statistics.median(other for _, other in rounds)),
-                "ratio": round(ratio, 2),
-                "must": MUST,
-                "holds": ratio >= MUST,
-            }
-        )
-    )
+    report("RandAugment, 5 operations, 96 px: at least 3 times albumentations' pipeline (images/s)", rounds, MUST)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the benchmarks of augmentation share: pictures, and our policy's speed."""
 
+import json
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,3 +40,17 @@ def ours(images, threads=1):
         return len(images) / (time.perf_counter() - begin)
 
     return run
+
+
+def report(claim, rounds, must):
+    """Print the closing line of a benchmark from rounds of (ours, the peer's) images/s."""
+    ratio = statistics.median(one / other for one, other in rounds)
+    result = {
+        "claim": claim,
+        "ours": round(statistics.median(one for one, _ in rounds)),
+        "peer": round(statistics.median(other for _, other in rounds)),
+        "ratio": round(ratio, 2),
+        "must": must,
+        "holds": ratio >= must,
+    }
+    print(json.dumps(result))

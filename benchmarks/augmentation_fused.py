@@ -6,12 +6,10 @@ The same drawn steps are applied to the same pictures: compiled (joined, then ea
 another by OpenCV's own functions. Drawing is not counted, joining is. Both on one thread; they take turns.
 """
 
-import json
-import statistics
 import time
 
 import cv2
-from augmentation_common import pictures
+from augmentation_common import pictures, report
 
 from toolkit.augmentation.compile import fuse, run
 from toolkit.augmentation.operations import Colour, Geometric, Pointwise
@@ -52,19 +50,7 @@ def main():
         (speed(lambda image, steps: run(image, fuse(steps)), images, drawn), speed(step_by_step, images, drawn))
         for _ in range(ROUNDS)
     ]
-    ratio = statistics.median(one / other for one, other in rounds)
-    print(
-        json.dumps(
-            {
-                "claim": "RandAugment, 5 operations, 96 px: compiled at least 1.3 times step by step (images/s)",
-                "ours": round(statistics.median(one for one, _ in rounds)),
-                "peer": round(statistics.median(other for _, other in rounds)),
-                "ratio": round(ratio, 2),
-                "must": MUST,
-                "holds": ratio >= MUST,
-            }
-        )
-    )
+    report("RandAugment, 5 operations, 96 px: compiled at least 1.3 times step by step (images/s)", rounds, MUST)
 
 
 if __name__ == "__main__":
