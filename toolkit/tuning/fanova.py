@@ -1,8 +1,8 @@
 """fANOVA: how much of an objective's variance each hyperparameter explains, alone and in pairs.
 
-F. Hutter, H. Hoos, K. Leyton-Brown, "An efficient approach for assessing hyperparameter importance", ICML 2014. A random
-forest is fitted to the trials; the variance of its prediction over the whole search space is split into parts of single
-dimensions, of pairs and the rest. Optuna's evaluator gives single dimensions only.
+F. Hutter, H. Hoos, K. Leyton-Brown, "An efficient approach for assessing hyperparameter importance", ICML 2014. A
+random forest is fitted to the trials; the variance of its prediction over the whole search space is split into parts of
+single dimensions, of pairs and the rest. Optuna's evaluator gives single dimensions only.
 
 - The space is measured as it is searched: logarithmic dimensions by their logarithm (Optuna's evaluator measures them
   plainly), every choice and every whole number alike. A choice is one axis in the order of its values, not one axis a
