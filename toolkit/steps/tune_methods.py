@@ -172,8 +172,8 @@ def unfreeze_step(project: Project, attempts: int) -> MethodResult:
         if objective.direction == "maximize":
             figures["relative_error_drop"] = relative_error_drop(found.baseline, found.best_score)
             told += f"; relative error drop {100 * figures['relative_error_drop']:.1f} %"
-        return _finish(project, run, found.best_score, found.best, unfreezing_table(found), figures,
-                       unfreezing_sections(found, objective.name), told)  # fmt: skip
+        sections = unfreezing_sections(found, objective.name, figures.get("relative_error_drop"))
+        return _finish(project, run, found.best_score, found.best, unfreezing_table(found), figures, sections, told)
 
     return project.perform(run, "tune-unfreeze", compute, MethodResult)
 

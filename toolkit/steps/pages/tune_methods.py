@@ -8,7 +8,7 @@ from typing import Any
 from toolkit.report import Bars, Figure, Figures, Line, Lines, Note, Row, Section, Table
 from toolkit.tuning.comparison import Comparison
 from toolkit.tuning.modification import Judged, Modification
-from toolkit.tuning.unfreezing import Unfreezing, relative_error_drop
+from toolkit.tuning.unfreezing import Unfreezing
 
 TextRows = tuple[list[str], list[list[str]]]
 
@@ -82,10 +82,15 @@ def unfreezing_table(found: Unfreezing) -> TextRows:
     return ["attempt", "settings", "score", "one layer more", "outcome", "best"], rows
 
 
-def unfreezing_sections(found: Unfreezing, metric: str) -> list[Section]:
-    """Before and after, the course, and all attempts."""
+def unfreezing_sections(found: Unfreezing, metric: str, drop: float | None) -> list[Section]:
+    """Before and after, the course, and all attempts.
+
+    Args:
+        found: The attempts.
+        metric: Name of the objective.
+        drop: Relative error drop, None for an objective that is no share of right answers.
+    """
     columns, rows = unfreezing_table(found)
-    drop = relative_error_drop(found.baseline, found.best_score)
     tiles = [
         Figure(f"{metric}, defaults", found.baseline, digits=4),
         Figure(f"{metric}, best", found.best_score, tone="good", digits=4),
