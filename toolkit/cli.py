@@ -94,11 +94,24 @@ def preview(
 
 
 @app.command()
-def tune(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+def tune(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    modify: Annotated[bool, typer.Option("--modify", help="Sweep two settings around the best trial.")] = False,
+    unfreeze: Annotated[bool, typer.Option("--unfreeze", help="Search that unfreezes layer by layer.")] = False,
+    attempts: Annotated[int, typer.Option("--attempts", min=1, help="Sets that --unfreeze may try.")] = 10,
+    compare: Annotated[str, typer.Option("--compare", metavar="grid,random,tpe,asha", help="Compare methods.")] = "",
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Epochs of each method of --compare.")] = 400,
+    others: Annotated[list[Path], typer.Option("--with", help="Config of a further data set of --compare.")] = [],  # noqa: B006
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
     """Search for better settings; more trials continue the study."""
-    from toolkit.steps.tune import tune_step
+    if modify + unfreeze + bool(compare) > 1:
+        raise typer.BadParameter("give one of --modify, --unfreeze and --compare")
+    from toolkit.steps.tune_methods import tune_method
 
-    _step(config, assignments, as_json, tune_step)
+    call = tune_method(modify, attempts if unfreeze else 0, compare, epochs, others)
+    _step(config, assignments, as_json, call)
 
 
 @app.command()

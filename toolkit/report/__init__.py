@@ -24,17 +24,21 @@ from toolkit.report.formatting import Style, Tone, number
 from toolkit.report.index import RunSummary, write_index
 from toolkit.report.page import Page, render, write_page
 from toolkit.report.review import Finding, Flagged, Review, write_review
+from toolkit.report.search_blocks import Axis, Curve, Field, Parallel, Slices
 from toolkit.report.sprites import Sprites, write_sprites
 from toolkit.report.thumbnails import thumbnail
 
 __all__ = [
+    "Axis",
     "Badge",
     "Bars",
     "Block",
     "Cell",
     "Code",
     "Column",
+    "Curve",
     "Details",
+    "Field",
     "Figure",
     "Figures",
     "Finding",
@@ -49,12 +53,14 @@ __all__ = [
     "Measure",
     "Note",
     "Page",
+    "Parallel",
     "Picture",
     "PictureGroup",
     "Review",
     "Row",
     "RunSummary",
     "Section",
+    "Slices",
     "Sprites",
     "Style",
     "Table",

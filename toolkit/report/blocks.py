@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 from toolkit.errors import DataError
 from toolkit.report.chart_blocks import Chart
 from toolkit.report.formatting import Style, Tone
+from toolkit.report.search_blocks import SearchChart
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ class Details:
     template: ClassVar[str] = "details.html"
 
 
-Block: TypeAlias = Figures | Table | Gallery | Chart | Note | Code | Details
+Block: TypeAlias = Figures | Table | Gallery | Chart | SearchChart | Note | Code | Details
 
 
 @dataclass(frozen=True)

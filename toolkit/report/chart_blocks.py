@@ -60,7 +60,9 @@ class Line:
         y: Values; the line breaks where one is not finite.
         low: Lower edge of a band around the line, or nothing.
         high: Upper edge, or nothing.
-        kind: `dashed` is for references such as the diagonal of a reliability diagram.
+        kind: `dashed` is for references such as the diagonal of a reliability diagram, `thin` for one
+            of many alike, `faint` for what stays behind these, such as pruned trials, `strong` for the one they are
+            compared with; these three have no dots and colours of their own.
     """
 
     name: str
@@ -68,7 +70,7 @@ class Line:
     y: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
-    kind: Literal["line", "dots", "dashed"] = "line"
+    kind: Literal["line", "dots", "dashed", "thin", "faint", "strong"] = "line"
 
     def __post_init__(self) -> None:
         _same_length(f"Line {self.name!r}", x=self.x, y=self.y, low=self.low, high=self.high)

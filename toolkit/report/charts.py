@@ -12,15 +12,18 @@ from toolkit.report.chart_blocks import Bars, Chart, Heatmap, Interval, Line, Li
 from toolkit.report.formatting import column_digits, number, span
 from toolkit.report.heatmap import heatmap
 from toolkit.report.interval import interval
+from toolkit.report.search_blocks import SearchChart
+from toolkit.report.search_charts import draw_search
 from toolkit.report.svg import Scale, join, percent, tag
 
 COLOURS = 6
 # Lines with more points than this show no dots of their own.
 _MOST_DOTS = 60
 _UNIT = 1000
+_CROWD = {"thin": "s1 thin", "faint": "s6 faint", "strong": "s2"}
 
 
-def draw(block: Chart) -> Markup:
+def draw(block: Chart | SearchChart) -> Markup:
     """Draw a chart block.
 
     Returns:
@@ -34,7 +37,11 @@ def draw(block: Chart) -> Markup:
         return heatmap(block)
     if isinstance(block, Interval):
         return interval(block)
-    raise TypeError(f"{type(block).__name__} is no chart: expected Bars, Lines, Heatmap or Interval.")
+    if isinstance(block, SearchChart):
+        return draw_search(block)
+    raise TypeError(
+        f"{type(block).__name__} is no chart: expected Bars, Lines, Heatmap, Interval, Parallel, Slices or Field."
+    )
 
 
 def bars(block: Bars) -> Markup:
@@ -133,6 +140,8 @@ def _series(line: Line, index: int, x_scale: Scale, y_scale: Scale, block: Lines
 
 
 def _colour(line: Line, index: int) -> str:
+    if line.kind in _CROWD:
+        return _CROWD[line.kind]
     # After one turn through the colours the strokes change, so that no two lines look alike.
     stroke = ("", " dash", " dotted")[index // COLOURS % 3]
     return f"s{index % COLOURS + 1}{stroke}" if line.kind != "dashed" else "reference"

@@ -131,7 +131,7 @@ def _search(project: Project, cleaned: Cleaned, run: RunDir, space: dict[str, Ra
     shutil.rmtree(run.path / "activations", ignore_errors=True)
     sections = tune_sections(
         result, config.tune.metric, config.tune.test,
-        importances(run.path / "journal.log", STUDY), f"toolkit ensemble -c {project.config_name}",
+        importances(run.path / "journal.log", STUDY), f"toolkit ensemble -c {project.config_name}", space,
     )  # fmt: skip
     write_step_page(
         run, config.name, "tune",

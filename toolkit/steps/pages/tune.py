@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.report import Code, Column, Figure, Figures, Line, Lines, Note, Row, Section, Table
+from toolkit.steps.pages.search import TrialRow, search_sections
+from toolkit.tuning.analysis import Analysis, analyse
+from toolkit.tuning.judging import Direction
 from toolkit.tuning.search import StudyResult, TrialRecord
+from toolkit.tuning.space import Range
 
 
 def tune_sections(
-    result: StudyResult, metric: str, test: str, importances: Mapping[str, float], next_command: str
+    result: StudyResult,
+    metric: str,
+    test: str,
+    importances: Mapping[str, float],
+    next_command: str,
+    space: Mapping[str, Range] | None = None,
 ) -> list[Section]:
-    """History, importances, best settings and all trials.
+    """History, importances, best settings and all trials; with `space`, all charts of `search_sections`.
 
     Args:
         result: The study.
@@ -20,6 +29,7 @@ def tune_sections(
         test: `noisy` or `clean` selection pictures.
         importances: Share of each dimension in the variance of the objective; empty where too few trials ran.
         next_command: What to run next.
+        space: Dimensions by name; None leaves the charts out that need them.
     """
     from toolkit.report import Bars
 
@@ -42,7 +52,11 @@ def tune_sections(
         ),
         Section("Course of the search", "", [_history(complete, result.best_so_far(), metric)]),
     ]
-    if importances:
+    analysis = _analysis(result, space) if space else None
+    if space:
+        minimize = result.direction == "minimize"
+        sections += search_sections(_rows(result), space, metric, minimize=minimize, analysis=analysis)
+    if importances and analysis is None:
         order = sorted(importances, key=lambda name: -importances[name])
         bars = Bars(order, [importances[name] for name in order], caption="Share of the variance explained (PED-ANOVA)")
         sections.append(Section("What mattered", "", [bars]))
@@ -52,6 +66,17 @@ def tune_sections(
     sections.append(Section("All trials", "", [_trials(result, metric), Note("`trials.csv` holds the same rows.")]))
     sections.append(Section("Next", "", [Code(next_command)]))
     return sections
+
+
+def _rows(result: StudyResult) -> list[TrialRow]:
+    return [TrialRow(trial.number, trial.params, trial.value, trial.state) for trial in result.trials]
+
+
+def _analysis(result: StudyResult, space: Mapping[str, Range]) -> Analysis | None:
+    complete = [trial for trial in result.trials if trial.value is not None and trial.state == "complete"]
+    direction: Direction = "minimize" if result.direction == "minimize" else "maximize"
+    scores = [trial.value or 0.0 for trial in complete]
+    return analyse([trial.params for trial in complete], scores, space, direction=direction)
 
 
 def _history(trials: list[TrialRecord], course: list[float], metric: str) -> Lines:
