@@ -155,6 +155,7 @@ def test_one_network_of_many_folds_trains_with_every_kind_of_augmentation_and_sa
     run = Path(result["run_dir"])
     assert result["folds"] == 1
     assert len(result["fold_accuracy"]) == 1
+    assert result["weights_sha256"] is None
     assert sorted(path.name for path in run.glob("fold*")) == ["fold0"]
     out_of_fold = Predictions.load(run / "oof.npz")
     assert 0.2 < len(out_of_fold.image_id) / result["images"] < 0.3

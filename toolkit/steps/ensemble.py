@@ -21,7 +21,7 @@ from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
 from toolkit.steps.held_out import held_out_sections
-from toolkit.steps.networks import start
+from toolkit.steps.networks import start, weights_hash
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
 from toolkit.steps.project import Project
@@ -41,6 +41,7 @@ class EnsembleResult(StepResult):
         macro_f1: Out-of-fold macro F1.
         epochs: Epochs that each model was trained.
         tuned: Settings taken from `tune`, empty without.
+        weights_sha256: Of the file that the pretrained weights came from, None without one.
     """
 
     folds: int
@@ -50,6 +51,7 @@ class EnsembleResult(StepResult):
     macro_f1: Interval
     epochs: tuple[int, ...]
     tuned: dict[str, Any]
+    weights_sha256: str | None = None
 
     def tables(self) -> list[TextTable]:
         """One row a fold."""
@@ -159,6 +161,7 @@ def _train_folds(
         "macro_f1": interval(scores.macro_f1),
         "epochs": [record.epochs for record in records],
         "tuned": tuned,
+        "weights_sha256": weights_hash(config),
         "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(models)},
     }
     sections = ensemble_sections(

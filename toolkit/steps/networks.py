@@ -59,6 +59,15 @@ def new_model(config: Config, n_classes: int, seed: int) -> Any:
     )
 
 
+def weights_hash(config: Config) -> str | None:
+    """SHA-256 of the file of pretrained weights; None for random ones and for packages that hold no such file."""
+    from toolkit.nn.registry import BACKBONES
+    from toolkit.nn.weights import weights_sha256
+
+    row = BACKBONES[config.model.backbone]
+    return weights_sha256(row.name, config.model.weights, row.imagenet_file(config.data.image_size))
+
+
 def training_settings(config: Config, class_counts: np.ndarray) -> dict[str, Any]:
     """The training as fields of `nn.recipe.Recipe`.
 
