@@ -81,11 +81,19 @@ def clean(
 
 
 @app.command()
-def tune(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Search for better settings; more trials continue the study."""
+def tune(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that search together.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads of all of them together; default: one a core.")
+    ] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Search for better settings; more trials continue the study, further processes join it."""
     from toolkit.steps.tune import tune_step
 
-    _step(config, assignments, as_json, tune_step)
+    _step(config, assignments, as_json, lambda project: tune_step(project, workers=workers, threads=threads))
 
 
 @app.command()
