@@ -104,5 +104,5 @@ def _size(folder: Path) -> int:
     total = 0
     for file in folder.rglob("*"):
         with suppress(OSError):  # removed meanwhile
-            total += file.stat().st_size
+            total += file.stat().st_size if file.is_file() else 0
     return total

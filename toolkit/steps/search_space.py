@@ -113,7 +113,7 @@ def _ancestors(name: str, space: Mapping[str, Range], rules: list[Condition]) ->
             if isinstance(dimension, IntRange):
                 between += [int(limit) for limit in (rule.minimum, rule.maximum) if limit is not None]
             for value in (*_probes(dimension), *between):
-                if all(other.holds({rule.parent: value}) for other in wanted):
+                if fits(dimension, value) and all(other.holds({rule.parent: value}) for other in wanted):
                     found[rule.parent] = value
                     break
     return found

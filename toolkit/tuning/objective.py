@@ -102,7 +102,8 @@ class Live:
             if self._budget.epochs is not None:
                 self._trial.set_user_attr("epochs", self.epochs)
         else:
-            self.compare(self.epochs, value)
+            # After its last epoch a trial has cost all that it can cost.
+            self._report(self.epochs, value, prune=self.epochs != self._last_epoch)
         if self.epochs + 1 == self._last_epoch and not self._admitted():
             raise PrunedError(f"{self._budget.full_trials} trials have been trained to the end, no more are allowed")
         return self._budget.epochs_spent(self._study)
@@ -113,10 +114,13 @@ class Live:
         Raises:
             PrunedError: The trial is not worth going on.
         """
+        self._report(step, value, prune=True)
+
+    def _report(self, step: int, value: float, *, prune: bool) -> None:
         if self._trial is None:
             return
         self._trial.report(value, step)
-        if self._trial.should_prune():
+        if prune and self._trial.should_prune():
             raise PrunedError(f"pruned at {step}")
 
     def _admitted(self) -> bool:
