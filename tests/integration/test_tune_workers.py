@@ -178,13 +178,15 @@ def test_the_command_searches_with_several_processes(contest):
         assert json.loads(out)["trials"] == 8
 
 
-def start_command(config, assignment):
-    command = [sys.executable, "-m", "toolkit.cli", "tune", "-c", str(config), "--json", "--set", assignment]
+def start_command(config, *assignments):
+    command = [sys.executable, "-m", "toolkit.cli", "tune", "-c", str(config), "--json"]
+    for assignment in assignments:
+        command += ["--set", assignment]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_ctrl_c_ends_cleanly_with_the_best_so_far(contest):
-    process = start_command(contest, "seed=5")
+    process = start_command(contest, "seed=5", "tune.trials=200")
     runs = contest.parent / "runs" / "small" / "tune"
     for line in process.stderr:
         if "2 done" in line:

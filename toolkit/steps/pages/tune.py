@@ -17,7 +17,7 @@ def tune_sections(
     Args:
         result: The study.
         metric: Name of the objective.
-        test: `noisy` or `clean` selection pictures.
+        test: `noisy`, `clean` or `mixed` selection pictures.
         importances: Share of each dimension in the variance of the objective; empty where too few trials ran.
         next_command: What to run next.
     """
@@ -33,7 +33,9 @@ def tune_sections(
             [
                 Figures(
                     [
-                        Figure("trials", len(complete), f"{len(result.trials) - len(complete)} failed"),
+                        Figure(
+                            "trials", len(complete), f"{result.count('pruned')} pruned, {result.count('failed')} failed"
+                        ),
                         Figure(f"best {metric}", best.value if best else None, f"{test}, selection", "good", digits=4),
                         Figure("time", sum(trial.seconds for trial in result.trials), style="seconds"),
                     ]
