@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from toolkit.artifacts import RunDir
 from toolkit.config import restore
@@ -18,7 +19,7 @@ from toolkit.errors import SearchError, ToolkitError
 from toolkit.steps.clean import cleaned_data
 from toolkit.steps.project import Project
 from toolkit.steps.tune_search import storage_of, work
-from toolkit.tuning.search import StudyResult, TrialRecord, load_study
+from toolkit.tuning.search import StudyResult, TrialRecord, load_study, open_study, study_result
 
 _POLL_SECONDS = 0.5
 _GRACE_SECONDS = 60.0
@@ -55,11 +56,11 @@ def search_with_workers(
     }
     logs = [run.path / f"worker-{number}.log" for number in range(count)]
     processes = [_start(json.dumps(order), each, log) for log in logs]
-    known = 0
+    reporter = _Reporter(storage, name, on_trial)
     try:
         while any(process.poll() is None for process in processes):
             time.sleep(_POLL_SECONDS)
-            known = _tell(storage, name, known, on_trial)
+            reporter.look()
     except KeyboardInterrupt:
         # The terminal has interrupted the workers too; they end their trials cleanly.
         _end(processes)
@@ -69,7 +70,7 @@ def search_with_workers(
             process.terminate()
         _end(processes)
         raise
-    _tell(storage, name, known, on_trial)
+    reporter.look()
     if all(process.returncode for process in processes):
         raise SearchError(_last_words(logs[0]))
     return load_study(storage, name)
@@ -89,15 +90,26 @@ def _start(order: str, threads: int, log: Path) -> subprocess.Popen[str]:
     return process
 
 
-def _tell(storage: Path | str, name: str, known: int, on_trial: Callable[[TrialRecord, StudyResult], None]) -> int:
-    """Report the trials that are new; their number now."""
-    try:
-        result = load_study(storage, name)
-    except KeyError:  # no worker has created the study yet
-        return known
-    if len(result.trials) > known:
-        on_trial(result.trials[-1], result)
-    return len(result.trials)
+class _Reporter:
+    """Reports new trials; opens the study once, for each opening of a database holds connections."""
+
+    def __init__(self, storage: Path | str, name: str, on_trial: Callable[[TrialRecord, StudyResult], None]) -> None:
+        self._place = (storage, name)
+        self._on_trial = on_trial
+        self._study: Any = None
+        self._known = 0
+
+    def look(self) -> None:
+        """Report the trials that are new."""
+        if self._study is None:
+            try:
+                self._study = open_study(*self._place)
+            except KeyError:  # no worker has created the study yet
+                return
+        result = study_result(self._study)
+        if len(result.trials) > self._known:
+            self._on_trial(result.trials[-1], result)
+        self._known = len(result.trials)
 
 
 def _end(processes: list[subprocess.Popen[str]]) -> None:
