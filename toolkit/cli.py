@@ -101,16 +101,20 @@ def tune(
     attempts: Annotated[int, typer.Option("--attempts", min=1, help="Sets that --unfreeze may try.")] = 10,
     compare: Annotated[str, typer.Option("--compare", metavar="grid,random,tpe,asha", help="Compare methods.")] = "",
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Epochs of each method of --compare.")] = 400,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that search together.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads of all of them together; default: one a core.")
+    ] = None,
     others: Annotated[list[Path], typer.Option("--with", help="Config of a further data set of --compare.")] = [],  # noqa: B006
     assignments: Assignments = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings; more trials continue the study."""
+    """Search for better settings; more trials continue the study, further processes join it."""
     if modify + unfreeze + bool(compare) > 1:
         raise typer.BadParameter("give one of --modify, --unfreeze and --compare")
     from toolkit.steps.tune_methods import tune_method
 
-    call = tune_method(modify, attempts if unfreeze else 0, compare, epochs, others)
+    call = tune_method(modify, attempts if unfreeze else 0, compare, epochs, others, workers, threads)
     _step(config, assignments, as_json, call)
 
 

@@ -224,10 +224,35 @@ def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)).mean())
 
 
+def _auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Macro mean of each class's area under the ROC curve against all others, over classes that can be told apart."""
+    from sklearn.metrics import roc_auc_score
+
+    areas = [
+        roc_auc_score(labels == label, probabilities[:, label])
+        for label in range(probabilities.shape[1])
+        if 0 < (labels == label).sum() < len(labels)
+    ]
+    return float(np.mean(areas)) if areas else 0.5
+
+
+def _quadratic_kappa(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Cohen's kappa with quadratic weights (Cohen 1968), for classes in order; 1 where nothing can disagree."""
+    k = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
+    distance = np.subtract.outer(np.arange(k), np.arange(k)) ** 2
+    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / len(labels)
+    chance = float((distance * expected).sum())
+    return 1.0 - float((distance * confusion).sum()) / chance if chance else 1.0
+
+
 METRICS = {
     "accuracy": Metric("accuracy", "maximize", _accuracy),
     "macro_f1": Metric("macro_f1", "maximize", _macro_f1),
     "log_loss": Metric("log_loss", "minimize", _log_loss),
+    "auc": Metric("auc", "maximize", _auc),
+    "quadratic_kappa": Metric("quadratic_kappa", "maximize", _quadratic_kappa),
 }
 
 

@@ -68,6 +68,16 @@ def apply(config: Config, settings: Mapping[str, Any]) -> Config:
     return _check(values, config.file)
 
 
+def restore(values: Mapping[str, Any], file: Path | None) -> Config:
+    """A config from its own values, as another process dumped them.
+
+    Args:
+        values: All settings.
+        file: The YAML file that they were read from, None for a config made in Python.
+    """
+    return _check(dict(values), file)
+
+
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Split `section.key=value`; the value is read as YAML.
 
@@ -167,7 +177,13 @@ def _check(values: dict[str, Any], file: Path | None) -> Config:
             resolved, path, lambda value: value if value in _NAMED_WEIGHTS else str(_resolve(base, Path(value)))
         )
     against = tuple(_resolve(base, source) for source in resolved.clean.against)
-    resolved = resolved.model_copy(update={"clean": resolved.clean.model_copy(update={"against": against})})
+    starts = tuple(name if name == "pairs" else str(_resolve(base, Path(name))) for name in resolved.tune.warm_start)
+    resolved = resolved.model_copy(
+        update={
+            "clean": resolved.clean.model_copy(update={"against": against}),
+            "tune": resolved.tune.model_copy(update={"warm_start": starts}),
+        }
+    )
     resolved._file = file
     return resolved
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+from toolkit.config.section import Section, Share
+from toolkit.config.tune_schema import Dimension, Tune
+
 Action = Literal["keep", "drop", "relabel"]
-
-
-class Section(BaseModel):
-    """A group of settings: unknown keys are errors, values never change after checking."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, populate_by_name=True)
 
 
 class Data(Section):
@@ -261,63 +257,6 @@ class Train(Section):
     workers: int = Field(2, ge=1, le=64, description="Threads that prepare batches; the result does not depend on it.")
 
 
-class Dimension(Section):
-    """One dimension of the search space: `{float: [low, high], log: true}`, `{int: [low, high]}`, `{choice: [...]}`."""
-
-    float_range: tuple[float, float] | None = Field(None, alias="float", description="Lowest and highest real number.")
-    int_range: tuple[int, int] | None = Field(None, alias="int", description="Lowest and highest whole number.")
-    choice: tuple[Any, ...] | None = Field(None, description="The values to choose from.")
-    log: bool = Field(False, description="Search on a logarithmic scale.")
-    step: float | None = Field(None, gt=0.0, description="Only every step-th value.")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Dimension:
-        given = [kind for kind in (self.float_range, self.int_range, self.choice) if kind is not None]
-        if len(given) != 1 or (self.choice is not None and not self.choice):
-            raise ValueError("give exactly one of float: [low, high], int: [low, high] or choice: [values]")
-        bounds = self.float_range or self.int_range
-        if bounds and bounds[0] > bounds[1]:
-            raise ValueError(f"the lowest value {bounds[0]} is above the highest {bounds[1]}")
-        if bounds and self.log and bounds[0] <= 0:
-            raise ValueError("a logarithmic scale needs a lowest value above 0")
-        return self
-
-
-def default_space() -> dict[str, Dimension]:
-    """The head search of report A: number and width of dense layers, dropout, unfrozen layers, learning rate."""
-    return {
-        "model.head.layers": Dimension(int_range=(1, 3)),
-        "model.head.units.0": Dimension(choice=(128, 256, 512)),
-        "model.head.units.1": Dimension(choice=(64, 128, 256)),
-        "model.head.units.2": Dimension(choice=(32, 64, 128)),
-        "model.head.dropout": Dimension(float_range=(0.1, 0.5)),
-        "model.unfreeze": Dimension(choice=(0, 8, 15)),
-        "train.learning_rate": Dimension(float_range=(1e-4, 1e-2), log=True),
-    }
-
-
-class Tune(Section):
-    """The search for better settings."""
-
-    trials: int = Field(20, ge=1, description="Trials in all; a larger number continues the study.")
-    minutes: float | None = Field(None, gt=0.0, description="Stop starting trials after so many minutes.")
-    trial_epochs: int = Field(8, ge=1, description="Largest number of epochs of one trial.")
-    sampler: Literal["tpe", "random"] = Field("tpe", description="tpe or random.")
-    metric: Literal["accuracy", "macro_f1", "log_loss"] = Field("macro_f1", description="What is optimised.")
-    test: Literal["noisy", "clean"] = Field("noisy", description="On corrupted or on clean selection pictures.")
-    corruptions: tuple[str, ...] = Field(
-        ("rotate_shift_zoom", "cutout", "fog"),
-        description="Corruptions of the selection pictures; their families must not occur in evaluate.corruptions.",
-    )
-    severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")
-    selection: float = Field(0.25, gt=0.0, lt=0.9, description="Share of the training pictures that judge the trials.")
-    views: int = Field(2, ge=1, le=32, description="Augmented versions of each training picture that are cached.")
-    storage: Literal["journal"] = Field("journal", description="Where trials are kept: a journal file in the run.")
-    space: dict[str, Dimension] = Field(
-        default_factory=default_space, description="Search dimensions by dotted path of the setting they replace."
-    )
-
-
 class Ensemble(Section):
     """The k-fold ensemble."""
 
@@ -405,3 +344,6 @@ class Config(Section):
     def file(self) -> Path | None:
         """The YAML file that it was read from, None for one made in Python."""
         return self._file
+
+
+__all__ = ["Config", "Dimension", "Section", "Tune"]

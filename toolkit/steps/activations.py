@@ -6,7 +6,9 @@ training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 from toolkit.artifacts import make_key
 from toolkit.config import Config
 from toolkit.evaluation.corruptions import corrupt
+from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.networks import Augment, augmentation
 from toolkit.steps.project import Project
 
@@ -28,18 +31,22 @@ class Activations:
         project: The contest.
         config: Settings of backbone, unfrozen layers, pixels and augmentation.
         folder: Where caches are kept.
+        store: The same folder where several processes share it and it is bounded.
 
     Attributes:
         cut: The network's two parts.
     """
 
-    def __init__(self, project: Project, config: Config, folder: Path) -> None:
+    def __init__(self, project: Project, config: Config, folder: Path, store: ActivationStore | None = None) -> None:
         from toolkit.nn.backbones import build_backbone
         from toolkit.nn.splitting import split_at
 
         self._project = project
         self._config = config
-        self._folder = folder / cut_key(config)
+        self._folder = folder
+        self._store = store
+        # What is not augmented is shared by all ways to augment.
+        self._keys = (cut_key(config), plain_key(config))
         same_pixels = config.data == project.config.data
         source = project if same_pixels else Project(config, project.console)
         self._read: Read = source.pixels(project.manifest, project.hashes).read
@@ -54,6 +61,14 @@ class Activations:
         if isinstance(unfrozen, str) and unfrozen.startswith("stage:"):
             return f"{unfrozen.removeprefix('stage:')} stages unfrozen"
         return f"{unfrozen} layers unfrozen" if unfrozen else "frozen backbone"
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the caches from being removed while the block runs."""
+        with ExitStack() as stack:
+            for key in self._keys if self._store else ():
+                stack.enter_context(self._store.in_use(key))  # type: ignore[union-attr]
+            yield
 
     def augmented(self, image_ids: Sequence[str], views: int) -> Any:
         """Augmented views of training pictures; one plain view without augmentation."""
@@ -77,7 +92,13 @@ class Activations:
     def _cache(self, name: str, image_ids: Sequence[str], title: str, augment: Augment | None, views: int) -> Any:
         from toolkit.nn.caching import cache_activations
 
-        with self._project.console.progress(title) as on_progress:
+        key = self._keys[0] if name == "augmented" else self._keys[1]
+        folder = self._folder / key / name
+        with ExitStack() as stack:
+            if self._store and not (folder / "activations.json").exists():
+                values = sum(math.prod(tensor.shape[1:]) for tensor in self.cut.prefix.outputs)
+                stack.enter_context(self._store.building(key, 2 * values * views * len(image_ids)))
+            on_progress = stack.enter_context(self._project.console.progress(title))
             return cache_activations(
                 self.cut.prefix,
                 self._read,
@@ -85,16 +106,20 @@ class Activations:
                 augment=augment,
                 views=views,
                 seed=self._config.seed,
-                folder=self._folder / name,
+                folder=folder,
                 workers=self._config.train.workers,
                 on_progress=on_progress,
             )
 
 
 def cut_key(config: Config) -> str:
-    """What activations depend on, apart from the pictures."""
+    """What augmented activations depend on, apart from the pictures."""
+    return make_key(plain_key(config), config.augment.model_dump(mode="json"))
+
+
+def plain_key(config: Config) -> str:
+    """What activations without augmentation depend on, apart from the pictures."""
     model = config.model
     pixels = [config.data.image_size, config.data.resize]
-    augment = config.augment.model_dump(mode="json")
     options = [model.backbone_options] if model.backbone_options else []
-    return make_key(model.backbone, model.weights, model.unfreeze, model.pooling, pixels, augment, *options)
+    return make_key(model.backbone, model.weights, model.unfreeze, model.pooling, pixels, *options)

@@ -20,7 +20,7 @@ SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1, "pr
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
     "train": {"workers"},
-    "tune": {"trials", "minutes", "storage"},
+    "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
     "ensemble": {"vote", "tuned"},
     "evaluate": {"data"},
     "package": {"destination"},
@@ -67,7 +67,17 @@ def training_settings(config: Config) -> dict[str, Any]:
 
 def tune_key(config: Config, cleaned: str) -> str:
     """Key of `tune`, from the key of `clean`."""
-    return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), section(config, "tune"))
+    values = section(config, "tune")
+    values["warm_start"] = [_content(path) for path in values["warm_start"]]
+    if ":" in config.tune.metric:  # a function of the user counts by its text
+        module = config.tune.metric.partition(":")[0].replace(".", "/") + ".py"
+        values["metric"] = [config.tune.metric, _content(str((config.file.parent if config.file else Path()) / module))]
+    return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), values)
+
+
+def _content(path: str) -> str:
+    """A file's content, or the name of what is no file."""
+    return file_hash(Path(path)) if Path(path).is_file() else path
 
 
 def ensemble_key(config: Config, cleaned: str) -> str:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 Augment = Callable[[np.ndarray, Sequence[str], int], np.ndarray]
 
 
-def start(config: Config) -> None:
-    """Start Keras with the config's seed and determinism."""
+def start(config: Config, threads: int | None = None) -> None:
+    """Start Keras with the config's seed and determinism, on so many threads (None: one a core)."""
     from toolkit.nn import runtime
 
-    runtime.setup(deterministic=config.train.deterministic, seed=config.seed)
+    runtime.setup(threads=threads, deterministic=config.train.deterministic, seed=config.seed)
 
 
 def head_settings(config: Config) -> dict[str, Any]:

@@ -133,7 +133,13 @@ class Project:
         return RunDir(self.folder / step / key)
 
     def perform(
-        self, run: RunDir, step: str, compute: Callable[[RunDir], dict[str, Any]], result: Callable[..., R]
+        self,
+        run: RunDir,
+        step: str,
+        compute: Callable[[RunDir], dict[str, Any]],
+        result: Callable[..., R],
+        *,
+        shared: bool = False,
     ) -> R:
         """Compute a step unless it is already done; keep a log; mark it done last.
 
@@ -142,11 +148,12 @@ class Project:
             step: Name of the step.
             compute: Writes the result and returns its figures for `DONE`.
             result: Makes the step's result of keyword arguments: `step, run_dir, reused, seconds` and the figures.
+            shared: Whether several processes may compute it together; `compute` then sees to their peace.
         """
         if run.done:
             run.make_latest()
             return self._result(run, step, result, reused=True)
-        with run.locked():
+        with contextlib.nullcontext() if shared else run.locked():
             if run.done:  # another process finished it while this one waited
                 return self._result(run, step, result, reused=True)
             self.console.heading(step)

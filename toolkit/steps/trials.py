@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,70 @@ import numpy as np
 
 from toolkit.config import Config, apply
 from toolkit.evaluation.corruptions import select
-from toolkit.metrics import metric
+from toolkit.folds import make_folds
+from toolkit.manifest import Manifest
+from toolkit.metrics import Metric
+from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.activations import Activations, cut_key
 from toolkit.steps.networks import head_settings, training_phases, training_settings
 from toolkit.steps.project import Project
-from toolkit.steps.splits import Split
+from toolkit.steps.splits import Split, selection_split
+from toolkit.tuning.objective import Live, objective_metric, spread
 from toolkit.tuning.search import Outcome
+
+# Networks that stay in memory, cut and ready; their caches are files.
+_KEPT = 3
+_EPOCHS = "train.epochs"
+
+
+def trial_metric(config: Config) -> Metric:
+    """The objective of `tune.metric`."""
+    folder = config.file.parent if config.file else Path.cwd()
+    return objective_metric(config.tune.metric, folder, config.tune.direction)
+
+
+def trial_splits(development: Manifest, config: Config) -> list[Split]:
+    """Training and selection pictures: one split, or `tune.folds` of them; training parts cut down to `tune.subset`.
+
+    Args:
+        development: Pictures that `evaluate` never sees.
+        config: All settings.
+    """
+    settings = config.tune
+    if settings.folds == 1:
+        splits = [selection_split(development, settings.selection, config.seed)]
+    else:
+        folds = make_folds(development.image_ids.tolist(), development.labels, development.groups, settings.folds,
+                           config.seed + 1, development.classes)  # fmt: skip
+        parts = [folds.split(index) for index in range(settings.folds)]
+        splits = [Split(development.select(larger), development.select(smaller)) for larger, smaller in parts]
+    if settings.subset is None:
+        return splits
+    return [Split(_subset(split.larger, config), split.smaller) for split in splits]
+
+
+def _subset(pictures: Manifest, config: Config) -> Manifest:
+    """Some of the training pictures: as they come, or equally many of each class (report C)."""
+    share = config.tune.subset or 1.0
+    wanted = max(1, round(share * len(pictures)) if share < 1 else min(int(share), len(pictures)))
+    order = np.random.default_rng([config.seed, 211]).permutation(len(pictures))
+    if not config.tune.subset_balanced:
+        return pictures.select(pictures.image_ids[np.sort(order[:wanted])].tolist())
+    classes = np.unique(pictures.labels)
+    each = max(1, wanted // len(classes))
+    taken = np.concatenate([order[pictures.labels[order] == label][:each] for label in classes])
+    return pictures.select(pictures.image_ids[np.sort(taken)].tolist())
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """Everything that trials with the same cut share.
+class _Caches:
+    """Activations at one cut.
 
     Attributes:
-        cut: The network's two parts.
-        training: Cache of the training pictures' views.
-        selection: Caches of the selection pictures: clean, and under each corruption.
+        training: Views of the training pictures.
+        selection: The selection pictures: clean, and under each corruption.
     """
 
-    cut: Any
     training: Any
     selection: Mapping[str, Any]
 
@@ -39,76 +84,144 @@ class Trials:
 
     Args:
         project: The contest.
-        split: Training and selection pictures.
-        folder: Where caches are kept.
+        splits: Training and selection pictures of each fold.
+        store: Where caches are kept, shared with other workers.
     """
 
-    def __init__(self, project: Project, split: Split, folder: Path) -> None:
+    def __init__(self, project: Project, splits: Sequence[Split], store: ActivationStore) -> None:
         self._project = project
-        self._split = split
-        self._folder = folder
-        self._prepared: dict[str, _Prepared] = {}
+        self._splits = tuple(splits)
+        self._store = store
+        self._cuts: dict[str, Activations] = {}
+        self._metric = trial_metric(project.config)
 
-    def __call__(self, params: Mapping[str, Any]) -> Outcome:
+    def __call__(self, params: Mapping[str, Any], live: Live | None = None) -> Outcome:
         """Train with `params` and score the selection pictures.
 
         Args:
             params: Settings by dotted path.
+            live: Hears of each epoch and may end the trial.
 
         Returns:
-            The objective, with the score on clean and on corrupted selection pictures and the epochs trained.
+            The objective, mean over folds and seeds, with its standard deviation, the score on clean and on
+            corrupted selection pictures and the epochs trained.
         """
+        from toolkit.nn.runtime import release
+
+        live = live or Live()
+        config = apply(self._project.config, params)
+        activations = self._activations(config)
+        found: list[dict[str, float]] = []
+        with activations.in_use():
+            caches = self._caches(activations, config)
+            runs = [(split, seed) for seed in range(config.tune.seeds) for split in self._splits]
+            for number, (split, seed) in enumerate(runs):
+                try:
+                    found.append(self._train(config, params, activations.cut, caches, split, seed, live, number))
+                finally:
+                    release()
+                if found[-1].pop("ended"):
+                    break
+                if config.tune.pruner == "wilcoxon":
+                    live.compare(number + 1, found[-1]["value"])
+        means = {name: float(np.mean([scores[name] for scores in found])) for name in found[0]}
+        value = means.pop("value")
+        figures = {**means, "epochs": live.epochs}
+        if len(runs) > 1:
+            figures |= {"sd": spread(scores["value"] for scores in found), "trainings": len(found)}
+        return Outcome(value, figures)
+
+    def _train(
+        self,
+        config: Config,
+        params: Mapping[str, Any],
+        cut: Any,
+        caches: _Caches,
+        split: Split,
+        seed: int,
+        live: Live,
+        number: int,
+    ) -> dict[str, float]:
         from toolkit.nn.feeding import Feeder
         from toolkit.nn.phases import train_phases
-        from toolkit.nn.prediction import predict
-        from toolkit.nn.runtime import release
         from toolkit.nn.splitting import build_trial_model
         from toolkit.nn.training import Validation
 
-        config = apply(self._project.config, params)
-        prepared = self._prepare(config)
-        training, selection = self._split.larger, self._split.smaller
+        settings, training, selection = config.tune, split.larger, split.smaller
         classes = len(training.classes)
-        model = build_trial_model(prepared.cut, classes, seed=config.seed, **head_settings(config))
+        own = config.seed + 7919 * seed
+        model = build_trial_model(cut, classes, seed=own, **head_settings(config))
         feeder = Feeder(
-            prepared.training.load,
+            caches.training.load,
             training.image_ids.tolist(),
             training.labels,
             classes,
-            seed=config.seed,
+            seed=own,
             workers=1,
             sampling=config.train.sampling,
         )
-        ids = selection.image_ids.tolist()
-        history = train_phases(
+        judging = selection.image_ids.tolist()
+        ended: list[bool] = []
+
+        def judge(record: Any) -> bool:
+            ended.append(live.epoch(self._compared(config, number, record, model, caches, split)))
+            return ended[-1]
+
+        epochs = config.train.epochs if _EPOCHS in params else settings.trial_epochs
+        train_phases(
             model,
-            training_phases(config, model, feeder, config.tune.trial_epochs, "all"),
-            Validation(prepared.selection["clean"].read, ids, selection.labels),
+            training_phases(config, model, feeder, epochs, "all"),
+            Validation(caches.selection["clean"].read, judging, selection.labels),
+            should_stop=judge,
             on_note=self._project.console.note,
             **training_settings(config, training.class_counts()),
         )
-        measured = metric(config.tune.metric)
+        return {**self._scores(config, model, caches, split), "ended": ended[-1]}
+
+    def _compared(
+        self, config: Config, number: int, record: Any, model: Any, caches: _Caches, split: Split
+    ) -> float | None:
+        """What pruners compare after an epoch: the objective, for report E's rule the loss; only of the first fold."""
+        pruner = config.tune.pruner
+        if number or pruner == "wilcoxon":
+            return None
+        if pruner in {"none", "median_mean5"}:
+            # The curve of a trial is worth keeping, and the loss costs nothing more.
+            return float(record.val_loss) if self._metric.direction == "minimize" else -float(record.val_loss)
+        return self._scores(config, model, caches, split)["value"]
+
+    def _scores(self, config: Config, model: Any, caches: _Caches, split: Split) -> dict[str, float]:
+        from toolkit.nn.prediction import predict
+
+        ids, labels = split.smaller.image_ids.tolist(), split.smaller.labels
         scores = {
-            name: measured.function(selection.labels, predict(model, cache.read, ids, batch_size=256))
-            for name, cache in prepared.selection.items()
+            name: self._metric.function(labels, predict(model, cache.read, ids, batch_size=256))
+            for name, cache in caches.selection.items()
         }
         clean = scores.pop("clean")
         noisy = float(np.mean(list(scores.values()))) if scores else clean
-        del model
-        release()
-        value = noisy if config.tune.test == "noisy" else clean
-        return Outcome(value, {"clean": clean, "noisy": noisy, "epochs": len(history.records)})
+        weight = {"noisy": 0.0, "clean": 1.0, "mixed": config.tune.clean_weight}[config.tune.test]
+        return {"value": weight * clean + (1 - weight) * noisy, "clean": clean, "noisy": noisy}
 
-    def _prepare(self, config: Config) -> _Prepared:
-        """Caches for a cut, one for each way to cut the network that the search space can name."""
+    def _activations(self, config: Config) -> Activations:
+        """The network cut as a trial asks for it."""
         key = cut_key(config)
-        if key not in self._prepared:
-            activations = Activations(self._project, config, self._folder)
-            ids = self._split.smaller.image_ids.tolist()
-            selection = {"clean": activations.plain(ids)}
-            if config.tune.test == "noisy":
-                for row in select(config.tune.corruptions):
-                    selection[row.name] = activations.corrupted(ids, row.name, config.tune.severity)
-            training = activations.augmented(self._split.larger.image_ids.tolist(), config.tune.views)
-            self._prepared[key] = _Prepared(activations.cut, training, selection)
-        return self._prepared[key]
+        if key not in self._cuts:
+            while len(self._cuts) >= _KEPT:
+                del self._cuts[next(iter(self._cuts))]
+            self._cuts[key] = Activations(self._project, config, self._store.path(""), self._store)
+        return self._cuts[key]
+
+    def _caches(self, activations: Activations, config: Config) -> _Caches:
+        training = _union(split.larger for split in self._splits)
+        judging = _union(split.smaller for split in self._splits)
+        selection = {"clean": activations.plain(judging)}
+        if config.tune.test != "clean":
+            for row in select(config.tune.corruptions):
+                selection[row.name] = activations.corrupted(judging, row.name, config.tune.severity)
+        return _Caches(activations.augmented(training, config.tune.views), selection)
+
+
+def _union(parts: Any) -> list[str]:
+    """Image ids of all parts, each once."""
+    return list(dict.fromkeys(name for part in parts for name in part.image_ids.tolist()))

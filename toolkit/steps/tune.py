@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import shutil
 import time
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from toolkit.artifacts import RunDir, read_json, write_json, write_text
-from toolkit.config import Config, Dimension, apply
+from toolkit.artifacts import RunDir, read_json
+from toolkit.config import Config, apply
 from toolkit.console import TextTable
+from toolkit.errors import BusyError, SearchError
 from toolkit.evaluation.corruptions import check_disjoint
-from toolkit.metrics import metric
 from toolkit.steps import keys
 from toolkit.steps.clean import Cleaned, cleaned_data
-from toolkit.steps.networks import start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.tune import tune_sections
 from toolkit.steps.project import Project
 from toolkit.steps.results import StepResult
-from toolkit.steps.splits import reporting_split, selection_split
-from toolkit.steps.trials import Trials
+from toolkit.steps.search_space import checked_space, conditions, dimension_range, warm_starts
+from toolkit.steps.trials import trial_metric
+from toolkit.steps.tune_search import STUDY, activation_store, storage_of, watch, work, write_result
 from toolkit.tuning.importance import importances
-from toolkit.tuning.search import StudyResult, TrialRecord, load_study, search
-from toolkit.tuning.space import Choice, Condition, FloatRange, IntRange, Range
+from toolkit.tuning.samplers import EXHAUSTIVE, check_sampler
+from toolkit.tuning.search import StudyResult, load_study
+from toolkit.tuning.space import points, searched
+from toolkit.tuning.storage import check_storage
 
-STUDY = "tune"
+_WAIT_SECONDS = 0.5
 
 
 class TuneResult(StepResult):
@@ -38,11 +36,15 @@ class TuneResult(StepResult):
         trials: Finished trials.
         failed: Trials that failed.
         metric: Name of the objective.
-        test: `noisy` or `clean` selection pictures.
+        test: `noisy`, `clean` or `mixed` selection pictures.
         best: Its best value; it flatters itself, being the best of many.
         best_params: Settings that reached it, by dotted path.
         figures: Further numbers of the best trial.
-        minutes: Time after which `tune.minutes` ended the search, None where all trials were made.
+        minutes: Time after which a budget other than `tune.trials` ended the search, None where all trials were made.
+        pruned: Trials that the pruner stopped.
+        complete: Trials that reached a result.
+        epochs: Epochs of all trials.
+        exhausted: Whether a finite space was searched completely before the budget was spent.
     """
 
     trials: int
@@ -53,6 +55,10 @@ class TuneResult(StepResult):
     best_params: dict[str, Any]
     figures: dict[str, float]
     minutes: float | None = None
+    pruned: int = 0
+    complete: int = 0
+    epochs: int = 0
+    exhausted: bool = False
 
     def tables(self) -> list[TextTable]:
         """The best settings."""
@@ -62,27 +68,68 @@ class TuneResult(StepResult):
         return [TextTable(title, ("setting", "value"), tuple(rows))]
 
 
-def tune_step(project: Project) -> TuneResult:
-    """Search `tune.space`; what is found is used by `ensemble` where `ensemble.tuned` is auto."""
+def tune_step(project: Project, *, workers: int = 1, threads: int | None = None) -> TuneResult:
+    """Search `tune.space`; what is found is used by `ensemble` where `ensemble.tuned` is auto.
+
+    Any number of these may run at once, here or on other machines: they share one study and its budget.
+
+    Args:
+        project: The contest.
+        workers: Processes to start; 1: this one searches itself.
+        threads: Threads of computation of all workers together; None: one a core.
+    """
     config = project.config
-    check_disjoint(config.tune.corruptions, config.evaluate.corruptions)
-    space = {name: dimension_range(dimension) for name, dimension in config.tune.space.items()}
-    _check_space(config)
+    _check(config)
     cleaned = cleaned_data(project)
     run = project.run("tune", keys.tune_key(config, cleaned.key))
-    if run.done and run.summary()["trials"] < config.tune.trials and _has_time(run, config):
-        (run.path / "DONE").unlink()  # a larger budget continues the study
+    if run.done and _has_more(run, config):
+        with suppress(FileNotFoundError):  # another worker was quicker
+            (run.path / "DONE").unlink()  # a larger budget continues the study
 
     def compute(run: RunDir) -> dict[str, Any]:
-        return _search(project, cleaned, run, space)
+        begin = time.monotonic()
+        storage, name = storage_of(config, run)
+        note = watch(project, run)
+        try:
+            if workers > 1:
+                from toolkit.steps.workers import search_with_workers
 
-    return project.perform(run, "tune", compute, TuneResult)
+                result = search_with_workers(project, run, workers, threads, note)
+            else:
+                result = work(project, cleaned, run, threads=threads, on_trial=note)
+        except KeyboardInterrupt:
+            with suppress(KeyError):  # stopped before there was a study
+                write_result(run, load_study(storage, name))
+            raise
+        return _finish(project, run, result, time.monotonic() - begin)
+
+    return project.perform(run, "tune", compute, TuneResult, shared=True)
 
 
-def _has_time(run: RunDir, config: Config) -> bool:
-    """Whether a search that stopped early may go on: not if the same number of minutes stopped it."""
-    minutes = run.summary()["minutes"]
-    return minutes is None or config.tune.minutes is None or config.tune.minutes > minutes
+def _check(config: Config) -> None:
+    """All that can be wrong with the settings is said before any work."""
+    check_disjoint(config.tune.corruptions, config.evaluate.corruptions)
+    space, rules = checked_space(config)
+    if config.tune.storage != "journal":
+        check_storage(config.tune.storage if "://" in config.tune.storage else f"{config.tune.storage}://")
+    check_sampler(config.tune.sampler)
+    if config.tune.sampler in EXHAUSTIVE:
+        points(space, rules)
+    trial_metric(config)
+    warm_starts(config, space)
+
+
+def _has_more(run: RunDir, config: Config) -> bool:
+    """Whether a finished search may go on: not where the same budget ended it."""
+    found, settings = run.summary(), config.tune
+    if found["trials"] >= settings.trials or found.get("exhausted"):
+        return False
+    if settings.epochs is not None and found.get("epochs", 0) >= settings.epochs:
+        return False
+    if settings.full_trials is not None and found.get("complete", 0) >= settings.full_trials:
+        return False
+    stopped = found["minutes"]
+    return stopped is None or settings.minutes is None or settings.minutes > stopped
 
 
 def tuned_config(project: Project, cleaned: Cleaned) -> tuple[Config, dict[str, Any]]:
@@ -97,110 +144,59 @@ def tuned_config(project: Project, cleaned: Cleaned) -> tuple[Config, dict[str, 
     return apply(config, found), found
 
 
-def _search(project: Project, cleaned: Cleaned, run: RunDir, space: dict[str, Range]) -> dict[str, Any]:
+def _finish(project: Project, run: RunDir, result: StudyResult, seconds: float) -> dict[str, Any]:
+    """Write what was found; of several workers one after the other, the last to finish removes the caches."""
     config = project.config
-    start(config)
-    development = reporting_split(cleaned.manifest, config.data.holdout, config.seed).larger
-    split = selection_split(development, config.tune.selection, config.seed)
-    objective = metric(config.tune.metric)
-    begin = time.monotonic()
-    with project.console.progress("Trials") as on_progress:
-
-        def report(record: TrialRecord, so_far: StudyResult) -> None:
-            run.log_metrics(trial=record.number, state=record.state, value=record.value, **record.params)
-            on_progress(len(so_far.trials), config.tune.trials)
-
-        result = search(
-            Trials(project, split, run.path / "activations"),
-            space,
-            storage=run.path / "journal.log",
-            name=STUDY,
-            trials=config.tune.trials,
-            direction=objective.direction,
-            conditions=conditions(config),
-            sampler=config.tune.sampler,
-            seed=config.seed,
-            minutes=config.tune.minutes,
-            on_trial=report,
-        )
-    _write_trials(run, result)
     best = result.best
     if best is None or best.value is None:
-        raise RuntimeError("a study without a complete trial must have raised before")
-    write_json(run.path / "best.json", {"value": best.value, "params": best.params, "figures": best.figures})
-    shutil.rmtree(run.path / "activations", ignore_errors=True)
-    sections = tune_sections(
-        result, config.tune.metric, config.tune.test,
-        importances(run.path / "journal.log", STUDY), f"toolkit ensemble -c {project.config_name}", space,
-    )  # fmt: skip
-    write_step_page(
-        run, config.name, "tune",
-        f"{len(result.trials)} trials; best {config.tune.metric} {best.value:.4f} on {config.tune.test} pictures.",
-        sections, config=project.config_name, files={"All trials": "trials.csv", "Best settings": "best.json"},
-    )  # fmt: skip
-    failed = sum(trial.value is None for trial in result.trials)
+        raise SearchError(
+            f"None of the {len(result.trials)} trials was completed: {result.count('pruned')} were pruned, "
+            f"{result.count('failed')} failed. Raise tune.trials, tune.epochs or tune.min_epochs."
+        )
+    while True:
+        try:
+            with run.locked():
+                write_result(run, result)
+                _write_page(project, run, result)
+            break
+        except BusyError:
+            time.sleep(_WAIT_SECONDS)
+    activation_store(config, run).clear()
     stopped = len(result.trials) < config.tune.trials
     return {
         "trials": len(result.trials),
-        "failed": failed,
+        "failed": result.count("failed"),
+        "pruned": result.count("pruned"),
+        "complete": result.count("complete"),
+        "epochs": result.epochs,
         "metric": config.tune.metric,
         "test": config.tune.test,
         "best": best.value,
         "best_params": best.params,
         "figures": best.figures,
-        "minutes": round((time.monotonic() - begin) / 60, 3) if stopped else None,
+        "minutes": round(seconds / 60, 3) if stopped else None,
+        "exhausted": stopped and config.tune.sampler in EXHAUSTIVE and len(result.trials) == _size(config),
         "headline": {f"best {config.tune.metric}, {config.tune.test}": f"{best.value:.3f}",
                      "trials": str(len(result.trials))},
     }  # fmt: skip
 
 
-def dimension_range(dimension: Dimension) -> Range:
-    """A dimension of the config as the search takes it."""
-    if dimension.float_range is not None:
-        return FloatRange(*dimension.float_range, log=dimension.log, step=dimension.step)
-    if dimension.int_range is not None:
-        return IntRange(*dimension.int_range, log=dimension.log, step=int(dimension.step or 1))
-    return Choice(dimension.choice or ())
+def _size(config: Config) -> int:
+    return sum(1 for _ in points(*checked_space(config)))
 
 
-def conditions(config: Config) -> list[Condition]:
-    """The width of a dense layer exists only in trials that have that layer."""
-    space = config.tune.space
-    prefix, parent = "model.head.units.", "model.head.layers"
-    if parent not in space:
-        return []
-    return [Condition(name, parent, int(name.removeprefix(prefix)) + 1) for name in space if name.startswith(prefix)]
+def _write_page(project: Project, run: RunDir, result: StudyResult) -> None:
+    config, best = project.config, result.best
+    value = "–" if best is None else f"{best.value:.4f}"
+    sections = tune_sections(
+        result, config.tune.metric, config.tune.test, importances(*storage_of(config, run)),
+        f"toolkit ensemble -c {project.config_name}", searched(checked_space(config)[0]),
+    )  # fmt: skip
+    write_step_page(
+        run, config.name, "tune",
+        f"{len(result.trials)} trials; best {config.tune.metric} {value} on {config.tune.test} pictures.",
+        sections, config=project.config_name, files={"All trials": "trials.csv", "Best settings": "best.json"},
+    )  # fmt: skip
 
 
-def _check_space(config: Config) -> None:
-    """Both ends of every dimension must be valid settings: a wrong path or range is an error before any work."""
-    widest: dict[str, Any] = {}
-    for name, dimension in config.tune.space.items():
-        values = dimension.float_range or dimension.int_range or dimension.choice or ()
-        widest[name] = values[-1]
-        if not name.startswith("model.head."):  # layers, widths and rates are checked together, below
-            for value in values:
-                apply(config, {name: value})
-    apply(config, widest)
-
-
-def _write_trials(run: RunDir, result: StudyResult) -> None:
-    params = sorted({name for trial in result.trials for name in trial.params})
-    figures = sorted({name for trial in result.trials for name in trial.figures})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["number", "state", "value", *params, *figures, "seconds", "reason"])
-    for trial in result.trials:
-        writer.writerow(
-            [trial.number, trial.state, trial.value, *(_plain(trial.params, name) for name in params),
-             *(trial.figures.get(name) for name in figures), round(trial.seconds, 3), trial.reason]
-        )  # fmt: skip
-    write_text(run.path / "trials.csv", text.getvalue())
-
-
-def _plain(params: Mapping[str, Any], name: str) -> Any:
-    value = params.get(name)
-    return json.dumps(value) if isinstance(value, list | dict) else value
-
-
-__all__ = ["TuneResult", "conditions", "dimension_range", "load_study", "tune_step", "tuned_config"]
+__all__ = ["STUDY", "TuneResult", "conditions", "dimension_range", "load_study", "tune_step", "tuned_config"]

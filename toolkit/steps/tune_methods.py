@@ -39,7 +39,7 @@ from toolkit.tuning.methods import check_methods
 from toolkit.tuning.modification import modify, most_and_least
 from toolkit.tuning.proposals import Draw, Sampled
 from toolkit.tuning.search import load_study
-from toolkit.tuning.space import Range, suggest
+from toolkit.tuning.space import Searched, searched, suggest
 from toolkit.tuning.unfreezing import Attempt, optimise, relative_error_drop
 
 SCHEMA = 1
@@ -75,7 +75,13 @@ class MethodResult(StepResult):
 
 
 def tune_method(
-    modifies: bool, attempts: int, methods: str, epochs: int, others: Sequence[Path]
+    modifies: bool,
+    attempts: int,
+    methods: str,
+    epochs: int,
+    others: Sequence[Path],
+    workers: int = 1,
+    threads: int | None = None,
 ) -> Callable[[Project], StepResult]:
     """What the command line asks for: a method, or the search itself where no method is named.
 
@@ -85,13 +91,15 @@ def tune_method(
         methods: `--compare`: names with commas between them.
         epochs: `--epochs`.
         others: `--with`: configs of further data sets.
+        workers: `--workers` of the search.
+        threads: `--threads` of the search.
     """
     if modifies:
         return modify_step
     if attempts:
         return partial(unfreeze_step, attempts=attempts)
     if not methods:
-        return tune_step
+        return partial(tune_step, workers=workers, threads=threads)
     names = [name.strip() for name in methods.split(",") if name.strip()]
     check_methods(names)
 
@@ -251,9 +259,9 @@ def _development(project: Project) -> tuple[str, Manifest]:
     return cleaned.key, reporting_split(cleaned.manifest, config.data.holdout, config.seed).larger
 
 
-def _space(project: Project) -> dict[str, Range]:
-    return {name: dimension_range(dimension) for name, dimension in project.config.tune.space.items()}
+def _space(project: Project) -> dict[str, Searched]:
+    return searched({name: dimension_range(dimension) for name, dimension in project.config.tune.space.items()})
 
 
-def _draw(project: Project, space: dict[str, Range]) -> Draw:
+def _draw(project: Project, space: dict[str, Searched]) -> Draw:
     return partial(suggest, space=space, conditions=tuple(conditions(project.config)))

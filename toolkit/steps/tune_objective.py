@@ -12,10 +12,13 @@ from toolkit.config import Config, apply
 from toolkit.errors import SearchError, ToolkitError
 from toolkit.folds import make_folds
 from toolkit.manifest import Manifest
+from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.project import Project
+from toolkit.steps.search_space import dimension_range
 from toolkit.steps.splits import Split, selection_split
 from toolkit.steps.trials import Trials
 from toolkit.tuning.proportions import Counted
+from toolkit.tuning.space import Fixed
 
 logger = logging.getLogger("toolkit.tuning")
 
@@ -37,6 +40,7 @@ class FoldObjective:
         self._project = project
         self._folder = folder
         config = project.config
+        self._fixed = fixed_settings(config)
         if folds == 1:
             self._splits = [judged or selection_split(development, config.tune.selection, config.seed)]
         else:
@@ -50,8 +54,9 @@ class FoldObjective:
             project = self._project
             if seed != project.config.seed:
                 project = Project(apply(project.config, {"seed": seed}), project.console)
-            self._trials[key] = Trials(project, self._splits[fold], self._folder / f"fold{fold}-seed{seed}")
-        settings = parameters if epochs is None else {**parameters, "tune.trial_epochs": epochs}
+            store = ActivationStore(self._folder / f"fold{fold}-seed{seed}")
+            self._trials[key] = Trials(project, [self._splits[fold]], store)
+        settings = {**self._fixed, **parameters, **({} if epochs is None else {"tune.trial_epochs": epochs})}
         try:
             return self._trials[key](settings).value
         except (ToolkitError, MemoryError, ArithmeticError, ValueError) as error:
@@ -78,7 +83,8 @@ class HalvedSelection:
         self.evaluate = FoldObjective(project, development, folder / "judged", 1, Split(split.larger, halves.larger))
         self._n = len(halves.smaller.labels)
         accuracy = Project(apply(config, {"tune.metric": "accuracy"}), project.console)
-        self._test = Trials(accuracy, Split(split.larger, halves.smaller), folder / "tested")
+        self._fixed = fixed_settings(config)
+        self._test = Trials(accuracy, [Split(split.larger, halves.smaller)], ActivationStore(folder / "tested"))
 
     def test(self, parameters: dict[str, Any], epochs: int) -> Counted:
         """Train again and count what is right on the second half.
@@ -86,8 +92,14 @@ class HalvedSelection:
         With corrupted selection pictures this is the mean over the corruptions; it counts as one test of so many
         pictures, which makes intervals too wide rather than too narrow.
         """
-        share = self._test({**parameters, "tune.trial_epochs": epochs}).value
+        share = self._test({**self._fixed, **parameters, "tune.trial_epochs": epochs}).value
         return Counted(min(1.0, max(0.0, share)) * self._n, self._n)
+
+
+def fixed_settings(config: Config) -> dict[str, Any]:
+    """Values of `tune.space` that are the same in every trial."""
+    ranges = {name: dimension_range(dimension) for name, dimension in config.tune.space.items()}
+    return {name: dimension.value for name, dimension in ranges.items() if isinstance(dimension, Fixed)}
 
 
 def setting(config: Config, path: str) -> Any:

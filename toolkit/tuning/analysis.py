@@ -13,7 +13,7 @@ from toolkit.tuning.judging import Direction
 from toolkit.tuning.narrowing import Narrowed, narrower
 from toolkit.tuning.ped_anova import FEWEST_ROWS as FEWEST_PED_ROWS
 from toolkit.tuning.ped_anova import ped_anova
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Analysis:
 def analyse(
     parameters: Sequence[Mapping[str, Any]],
     scores: Sequence[float],
-    space: Mapping[str, Range],
+    space: Mapping[str, Searched],
     *,
     direction: Direction = "maximize",
     seed: int = 0,

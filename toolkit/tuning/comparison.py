@@ -11,7 +11,7 @@ from toolkit.tuning.judging import Direction, Evaluate
 from toolkit.tuning.methods import Halving, Spent, Train, asha, check_methods, fixed_length
 from toolkit.tuning.proportions import Counted, ZTest, z_test
 from toolkit.tuning.proposals import Draw, Fixed, Sampled, grid
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 # report C: 400 epochs are 16 sets of 25.
 EPOCHS_A_SET = 25
@@ -34,7 +34,7 @@ class Contest:
     name: str
     evaluate: Evaluate
     draw: Draw
-    space: Mapping[str, Range]
+    space: Mapping[str, Searched]
     test: Callable[[dict[str, Any], int], Counted] | None = None
     sets: Sequence[Mapping[str, Any]] | None = None
 

@@ -26,7 +26,7 @@ import numpy as np
 from toolkit.errors import SearchError
 from toolkit.tuning.forest import Boxes, grow
 from toolkit.tuning.levels import cells, levels, position
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 FEWEST_ROWS = 4
 TREES = 64
@@ -81,7 +81,7 @@ class Fanova:
         self,
         parameters: Sequence[Mapping[str, Any]],
         scores: Sequence[float],
-        space: Mapping[str, Range],
+        space: Mapping[str, Searched],
         *,
         trees: int = TREES,
         seed: int = 0,
@@ -158,7 +158,7 @@ class Fanova:
 def pooled(
     parameters: Mapping[str, Sequence[Mapping[str, Any]]],
     scores: Mapping[str, Sequence[float]],
-    space: Mapping[str, Range],
+    space: Mapping[str, Searched],
     *,
     trees: int = TREES,
     seed: int = 0,

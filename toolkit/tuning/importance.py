@@ -10,11 +10,11 @@ from toolkit.tuning.search import open_study
 FEWEST_TRIALS = 6
 
 
-def importances(storage: Path, name: str) -> dict[str, float]:
+def importances(storage: Path | str, name: str) -> dict[str, float]:
     """Importance of each dimension that every complete trial has, by PED-ANOVA (Watanabe et al. 2023).
 
     Args:
-        storage: Journal file.
+        storage: Journal file, or a PostgreSQL URL.
         name: Name of the study in it.
 
     Returns:
@@ -24,7 +24,7 @@ def importances(storage: Path, name: str) -> dict[str, float]:
     import optuna
 
     study = open_study(storage, name)
-    complete = [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
+    complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if len(complete) < FEWEST_TRIALS:
         return {}
     with warnings.catch_warnings():

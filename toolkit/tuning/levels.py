@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import SearchError
-from toolkit.tuning.space import Choice, FloatRange, IntRange, Range
+from toolkit.tuning.space import Choice, FloatRange, IntRange, Searched
 
 
-def levels(dimension: Range, count: int) -> list[Any]:
+def levels(dimension: Searched, count: int) -> list[Any]:
     """Evenly spread values of a dimension, both ends among them.
 
     Args:
@@ -49,7 +49,7 @@ def levels(dimension: Range, count: int) -> list[Any]:
     return list(dict.fromkeys(min(max(value, dimension.low), dimension.high) for value in inner))
 
 
-def position(dimension: Range, value: Any) -> float:
+def position(dimension: Searched, value: Any) -> float:
     """Where a value lies on its axis, 0–1.
 
     A whole number or choice owns a cell of the axis and lies in its middle, so that all of them weigh the same.
@@ -71,7 +71,7 @@ def position(dimension: Range, value: Any) -> float:
     return min(max(place, 0.0), 1.0)
 
 
-def cells(dimension: Range) -> int | None:
+def cells(dimension: Searched) -> int | None:
     """How many values a dimension has, None for a continuous one."""
     if isinstance(dimension, Choice):
         return len(dimension.values)

@@ -25,7 +25,7 @@ import numpy as np
 from toolkit.errors import SearchError
 from toolkit.tuning.judging import Direction, Evaluate
 from toolkit.tuning.levels import cells, levels
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 Role = Literal["most important", "least important"]
 
@@ -128,7 +128,7 @@ def most_and_least(importances: Mapping[str, float], parameters: Mapping[str, An
 
 def modify(
     evaluate: Evaluate,
-    space: Mapping[str, Range],
+    space: Mapping[str, Searched],
     tuned: Mapping[str, Any],
     swept: Mapping[str, Role],
     *,
@@ -218,7 +218,7 @@ def gain_with_lower_end(
     return gain, gain - float(t.ppf(1 - level, k - 1)) * error
 
 
-def _values(dimension: Range, points: int) -> list[Any]:
+def _values(dimension: Searched, points: int) -> list[Any]:
     all_values = cells(dimension)
     return levels(dimension, all_values if all_values and all_values <= 2 * points else points)
 

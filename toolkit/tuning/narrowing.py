@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from toolkit.tuning.fanova import Fanova, Marginal
-from toolkit.tuning.space import Choice, FloatRange, Range
+from toolkit.tuning.space import Choice, FloatRange, Searched
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Narrowed:
     """
 
     name: str
-    before: Range
-    after: Range
+    before: Searched
+    after: Searched
     best: Any
 
     @property
@@ -74,7 +74,7 @@ def _within_noise(marginal: Marginal, sign: float, sds: float) -> tuple[Any, lis
     return marginal.values[top], [value for value, kept in zip(marginal.values, stays, strict=True) if kept]
 
 
-def _narrow(dimension: Range, stays: list[Any]) -> Range:
+def _narrow(dimension: Searched, stays: list[Any]) -> Searched:
     if isinstance(dimension, Choice):
         texts = {json.dumps(value) for value in stays}
         return Choice(tuple(value for value in dimension.values if json.dumps(value) in texts))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import SearchError
 from toolkit.tuning.levels import levels
-from toolkit.tuning.space import Choice, FloatRange, Range
+from toolkit.tuning.space import Choice, FloatRange, Searched
 
 if TYPE_CHECKING:
     import optuna
@@ -24,7 +24,7 @@ FEWEST_ROWS = 6
 def ped_anova(
     parameters: Sequence[Mapping[str, Any]],
     scores: Sequence[float],
-    space: Mapping[str, Range],
+    space: Mapping[str, Searched],
     *,
     direction: Literal["maximize", "minimize"] = "maximize",
     best_share: float = 0.1,
@@ -67,7 +67,7 @@ def ped_anova(
             return {}
 
 
-def _distribution(dimension: Range) -> optuna.distributions.BaseDistribution:
+def _distribution(dimension: Searched) -> optuna.distributions.BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(dimension, Choice):
@@ -77,7 +77,7 @@ def _distribution(dimension: Range) -> optuna.distributions.BaseDistribution:
     return IntDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
 
-def _plain(dimension: Range, value: Any) -> Any:
+def _plain(dimension: Searched, value: Any) -> Any:
     if value is None and not (isinstance(dimension, Choice) and None in dimension.values):
         value = levels(dimension, 1)[0]
     return json.dumps(value) if isinstance(dimension, Choice) else value

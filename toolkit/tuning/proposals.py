@@ -18,7 +18,7 @@ import numpy as np
 from toolkit.errors import SearchError
 from toolkit.tuning.judging import Direction
 from toolkit.tuning.levels import cells, levels
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 if TYPE_CHECKING:
     import optuna
@@ -101,7 +101,7 @@ class Sampled:
             self._study.tell(self._asked, state=TrialState.FAIL)
 
 
-def grid(draw: Draw, space: Mapping[str, Range], count: int, *, seed: int = 0) -> list[dict[str, Any]]:
+def grid(draw: Draw, space: Mapping[str, Searched], count: int, *, seed: int = 0) -> list[dict[str, Any]]:
     """A grid of at most `count` different sets over the whole space.
 
     Dimensions get levels in turn, in the order of the space, as long as their product stays within `count`; one with a

@@ -92,7 +92,7 @@ def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
 
 GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
-    "tune": "d9db43cd615b",
+    "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
     "evaluate": "6a33902eeda9",
     "package": "715c4befea71",

@@ -23,7 +23,7 @@ from toolkit.report import (
     Table,
 )
 from toolkit.tuning.analysis import Analysis
-from toolkit.tuning.space import Choice, Range
+from toolkit.tuning.space import Choice, Searched
 
 _CURVES = 200
 
@@ -49,7 +49,7 @@ class TrialRow:
 
 def search_sections(
     rows: Sequence[TrialRow],
-    space: Mapping[str, Range],
+    space: Mapping[str, Searched],
     metric: str,
     *,
     minimize: bool = False,
@@ -91,7 +91,7 @@ def search_sections(
     return sections
 
 
-def axis(name: str, dimension: Range, rows: Sequence[TrialRow]) -> Axis:
+def axis(name: str, dimension: Searched, rows: Sequence[TrialRow]) -> Axis:
     """A dimension with its value in each trial."""
     if isinstance(dimension, Choice):
         texts = [_text(value) for value in dimension.values]
@@ -140,12 +140,12 @@ def _importances(analysis: Analysis) -> Section:
     return Section("What mattered", text, blocks)
 
 
-def _curve(analysis: Analysis, name: str, dimension: Range) -> Curve:
+def _curve(analysis: Analysis, name: str, dimension: Searched) -> Curve:
     marginal = analysis.marginals[name]
     return Curve(_shown(dimension, marginal.values), marginal.mean, marginal.sd)
 
 
-def _contour(analysis: Analysis, rows: Sequence[TrialRow], space: Mapping[str, Range], metric: str) -> Section:
+def _contour(analysis: Analysis, rows: Sequence[TrialRow], space: Mapping[str, Searched], metric: str) -> Section:
     surface = analysis.surface
     if surface is None:
         raise ValueError("a contour needs a surface")
@@ -201,13 +201,13 @@ def _narrower(analysis: Analysis) -> Section:
     return Section("A narrower space", text, blocks)
 
 
-def _range(dimension: Range) -> str:
+def _range(dimension: Searched) -> str:
     if isinstance(dimension, Choice):
         return ", ".join(_text(value) for value in dimension.values)
     return f"{_text(dimension.low)} to {_text(dimension.high)}"
 
 
-def _yaml(dimension: Range) -> str:
+def _yaml(dimension: Searched) -> str:
     if isinstance(dimension, Choice):
         return f"{{choice: [{', '.join('null' if v is None else _text(v) for v in dimension.values)}]}}"
     kind = "int" if isinstance(dimension.low, int) and isinstance(dimension.high, int) else "float"
@@ -216,7 +216,7 @@ def _yaml(dimension: Range) -> str:
     return f"{{{kind}: [{_text(dimension.low)}, {_text(dimension.high)}]{log}{step}}}"
 
 
-def _shown(dimension: Range, values: Sequence[Any]) -> list[str | float]:
+def _shown(dimension: Searched, values: Sequence[Any]) -> list[str | float]:
     return [_text(value) if isinstance(dimension, Choice) else value for value in values]
 
 

@@ -10,7 +10,7 @@ from toolkit.steps.pages.search import TrialRow, search_sections
 from toolkit.tuning.analysis import Analysis, analyse
 from toolkit.tuning.judging import Direction
 from toolkit.tuning.search import StudyResult, TrialRecord
-from toolkit.tuning.space import Range
+from toolkit.tuning.space import Searched
 
 
 def tune_sections(
@@ -19,14 +19,14 @@ def tune_sections(
     test: str,
     importances: Mapping[str, float],
     next_command: str,
-    space: Mapping[str, Range] | None = None,
+    space: Mapping[str, Searched] | None = None,
 ) -> list[Section]:
     """History, importances, best settings and all trials; with `space`, all charts of `search_sections`.
 
     Args:
         result: The study.
         metric: Name of the objective.
-        test: `noisy` or `clean` selection pictures.
+        test: `noisy`, `clean` or `mixed` selection pictures.
         importances: Share of each dimension in the variance of the objective; empty where too few trials ran.
         next_command: What to run next.
         space: Dimensions by name; None leaves the charts out that need them.
@@ -43,7 +43,9 @@ def tune_sections(
             [
                 Figures(
                     [
-                        Figure("trials", len(complete), f"{len(result.trials) - len(complete)} failed"),
+                        Figure(
+                            "trials", len(complete), f"{result.count('pruned')} pruned, {result.count('failed')} failed"
+                        ),
                         Figure(f"best {metric}", best.value if best else None, f"{test}, selection", "good", digits=4),
                         Figure("time", sum(trial.seconds for trial in result.trials), style="seconds"),
                     ]
@@ -69,10 +71,13 @@ def tune_sections(
 
 
 def _rows(result: StudyResult) -> list[TrialRow]:
-    return [TrialRow(trial.number, trial.params, trial.value, trial.state) for trial in result.trials]
+    return [
+        TrialRow(trial.number, trial.params, trial.value, trial.state, [value for _, value in trial.curve])
+        for trial in result.trials
+    ]
 
 
-def _analysis(result: StudyResult, space: Mapping[str, Range]) -> Analysis | None:
+def _analysis(result: StudyResult, space: Mapping[str, Searched]) -> Analysis | None:
     complete = [trial for trial in result.trials if trial.value is not None and trial.state == "complete"]
     direction: Direction = "minimize" if result.direction == "minimize" else "maximize"
     scores = [trial.value or 0.0 for trial in complete]
