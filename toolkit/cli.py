@@ -110,11 +110,17 @@ def evaluate(
 
 
 @app.command()
-def package(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Pack the submission and prove it in a re-created contest worker."""
+def package(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    target: Annotated[str | None, typer.Option("--target", help="In place of package.target of the config.")] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Pack the submission and prove it as the contest will run or read it."""
     from toolkit.steps.package import package_step
 
-    _step(config, assignments, as_json, package_step)
+    chosen = [*assignments, f"package.target={target}"] if target else assignments
+    _step(config, chosen, as_json, package_step)
 
 
 @app.command()

@@ -329,7 +329,8 @@ class Package(Section):
         None, ge=1, description="Pictures of the hidden test, to foretell whether time_limit suffices; null: unknown."
     )
     test_source: Path | None = Field(
-        None, description="Unlabelled test pictures of the targets that hand in predictions; null: those of data.source."
+        None,
+        description="Unlabelled test pictures of the targets that hand in predictions; null: those of data.source.",
     )
     sample: Path | None = Field(
         None, description="CSV whose ids, order and columns a Kaggle table takes; null: the one in data.source."

@@ -10,17 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from toolkit.submission.scan import LOOKED_AT, is_secret
+
 METADATA_NAMES = ("metadata.yaml", "metadata")  # in the order the worker looks for them
 _IGNORED = "__MACOSX"
-_SECRET_NAMES = re.compile(
-    r"(^|/)(kaggle\.json|\.netrc|\.env|\.pypirc|\.git-credentials|credentials(\.json)?|id_(rsa|dsa|ecdsa|ed25519))$"
-    r"|\.(pem|p12|pfx|key)$",
-    re.IGNORECASE,
-)
-_SECRET_TEXT = re.compile(
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[pousr]_[A-Za-z0-9]{30,}|\bAKIA[0-9A-Z]{16}\b|\bhf_[A-Za-z0-9]{30,}"
-)
-_TEXT_LIMIT = 1_000_000  # bytes; larger files are weights
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,9 @@ def _paths(archive: zipfile.ZipFile) -> Check:
 
 def _secrets(archive: zipfile.ZipFile) -> Check:
     for info in _files(archive):
-        text = archive.read(info) if info.file_size <= _TEXT_LIMIT else b""
-        if _SECRET_NAMES.search(info.filename) or _SECRET_TEXT.search(text):
+        with archive.open(info) as stream:
+            start = stream.read(LOOKED_AT)
+        if is_secret(info.filename, start):
             return Check(
                 "secrets",
                 False,

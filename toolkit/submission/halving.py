@@ -33,11 +33,14 @@ def halve(model: Path, destination: Path) -> None:
         SubmissionError: The file is no model that Keras saved.
     """
     try:
-        with zipfile.ZipFile(model) as source, atomic_path(destination) as temporary:
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as sink:
-                for name in source.namelist():
-                    data = source.read(name)
-                    sink.writestr(zipfile.ZipInfo(name), _halved(data) if name == _WEIGHTS else data)
+        with (
+            zipfile.ZipFile(model) as source,
+            atomic_path(destination) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as sink,
+        ):
+            for name in source.namelist():
+                data = source.read(name)
+                sink.writestr(zipfile.ZipInfo(name), _halved(data) if name == _WEIGHTS else data)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise SubmissionError(
             f"{model} is not a model that Keras saved ({error}). Delete it and run `toolkit ensemble` again."

@@ -161,8 +161,8 @@ def labels_of(form: SampleForm, table: Table) -> np.ndarray:
     values = np.array([[float(cell) for cell in table.column(name)] for name in form.columns])
     if len(form.columns) == 1:
         (positive,) = form.classes
-        return np.where(values[0] > 0.5, positive, 1 - positive).astype(np.int64)
-    return np.asarray(form.classes, np.int64)[values.argmax(axis=0)]
+        return np.asarray(np.where(values[0] > 0.5, positive, 1 - positive), np.int64)
+    return np.asarray(np.asarray(form.classes)[values.argmax(axis=0)], np.int64)
 
 
 def _judge_ids(wanted: Sequence[str], given: Sequence[str]) -> list[Check]:
