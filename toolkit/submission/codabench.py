@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from toolkit.artifacts import atomic_path, file_hash
 from toolkit.errors import MissingFileError, SubmissionError
@@ -169,7 +169,7 @@ def _requirements(models: Sequence[Path], versions: Mapping[str, str] | None) ->
     return "\n".join([*lines, *(f"{name}=={version}" for name, version in versions.items())]) + "\n"
 
 
-def keras_version(model: Path) -> str | None:
+def keras_version(model: Path | IO[bytes]) -> str | None:
     """The version of Keras that saved a `.keras` file, None where the file does not say."""
     try:
         with zipfile.ZipFile(model) as archive:
