@@ -82,8 +82,8 @@ def _size(archive: zipfile.ZipFile, max_mb: float) -> Check:
         return Check(
             "size",
             False,
-            f"{size:.0f} MB, too big: more than the {max_mb:g} MB that upload reliably. Set package.float16: true or pack "
-            "fewer members (package.members).",
+            f"{size:.0f} MB, too big: more than the {max_mb:g} MB that upload reliably. Set package.float16: true "
+            "or pack fewer members (package.members).",
         )
     return Check("size", True, f"{size:.1f} MB")
 

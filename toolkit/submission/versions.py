@@ -14,8 +14,8 @@ from toolkit.submission.sandbox import PATH
 
 _ASK = "from importlib.metadata import version as v; print(v('keras'))"
 _LOADING = re.compile(
-    r"deserializ|Unrecognized keyword|Unknown layer|unknown object|quantization_config|could not locate (class|function)"
-    r"|Unable to synchronously open|layer count mismatch|bad marshal data",
+    r"deserializ|Unrecognized keyword|Unknown layer|unknown object|quantization_config"
+    r"|could not locate (class|function)|Unable to synchronously open|layer count mismatch|bad marshal data",
     re.IGNORECASE,
 )
 
