@@ -125,7 +125,7 @@ class _Worker:
             time_limit_s=self.time_limit_s,
             home=self.scratch / "home",
             read_only=read_only,
-            app=app if self.mounts else None,
+            shown=sandbox.Shown(app, APP.name, places.program.name) if self.mounts else None,
         )
 
     def settle(self, places: Prediction | Scoring) -> None:
