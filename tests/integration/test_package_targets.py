@@ -125,3 +125,16 @@ def test_what_does_not_fit_is_refused_with_what_would(contest):
 def test_a_hidden_test_too_large_for_the_time_is_foretold(contest):
     done = package(contest, "codabench", "package.hidden_images=100000000")
     assert done.returncode == 1 and "Too slow" in done.stderr
+
+
+def test_a_kernel_scores_in_kaggles_folders_what_evaluate_measured_and_verifies_by_itself(contest):
+    found = result(
+        package(contest, "kaggle-kernel", "package.owner=me", "package.competition=digits",
+                "package.sample=sample_submission.csv")
+    )  # fmt: skip
+    passed = {check["name"] for check in found["checks"]}
+    assert {"hidden rerun, inputs plain", "commit run, inputs by kind", "same accuracy as evaluate"} <= passed
+    assert any(command.startswith("kaggle datasets create -p ") for command in found["commands"])
+    again = toolkit("verify", found["path"], "--sample", contest / "sample_submission.csv", "--json")
+    assert again.returncode == 0, again.stderr
+    assert "package.owner" in package(contest, "kaggle-kernel").stderr

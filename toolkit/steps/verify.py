@@ -17,6 +17,7 @@ from toolkit.errors import MissingFileError, SubmissionError, ToolkitError
 from toolkit.steps.package import check_table
 from toolkit.steps.proving import CheckRecord, foretell, records
 from toolkit.steps.results import Result
+from toolkit.steps.verify_kernel import verify_kernel
 
 _TRIAL = (24, 61, 83)  # pictures, height, width: none of which a network is likely to want
 _MEANINGLESS = {"scores", "label order"}  # on pictures of noise
@@ -94,6 +95,12 @@ def verify(
     """
     if path.suffix == ".csv":
         return _table(path, sample)
+    if (path / "kernel").is_dir():
+        with (console or Console(quiet=True)).progress("Running it as Kaggle does") as on_progress:
+            kernel, seconds, log = verify_kernel(path, sample, python, time_limit_s)
+            on_progress(1, 1)
+        ok = all(check.ok for check in kernel)
+        return VerifyResult(step="verify", path=path, ok=ok, checks=kernel, seconds=round(seconds, 2), log=log[-4000:])
     if path.is_dir():
         raise SubmissionError(f"{path} is a folder. Zip the files in it (not the folder) as they are to be handed in.")
     from toolkit.submission.verify import run_worker
