@@ -127,6 +127,7 @@ def test_a_hidden_test_too_large_for_the_time_is_foretold(contest):
     assert done.returncode == 1 and "Too slow" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_kernel_scores_in_kaggles_folders_what_evaluate_measured_and_verifies_by_itself(contest):
     found = result(
         package(contest, "kaggle-kernel", "package.owner=me", "package.competition=digits",

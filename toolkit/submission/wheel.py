@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zipfile
 from pathlib import Path
 
-import toolkit
 from toolkit.artifacts import atomic_path
 from toolkit.submission.codabench import zip_entry
 
+_VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 _WHEEL = "Wheel-Version: 1.0\nGenerator: contest-toolkit\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -25,14 +26,16 @@ def write_wheel(folder: Path) -> Path:
     Returns:
         Path of the wheel.
     """
-    stem = f"contest_toolkit-{toolkit.__version__}"
-    root = Path(toolkit.__file__).parent
+    root = Path(__file__).parents[1]
+    # Read, not imported: the package's top imports what lies above this module.
+    version = _VERSION.findall((root / "__init__.py").read_text(encoding="utf-8"))[0]
+    stem = f"contest_toolkit-{version}"
     files = {
         f"toolkit/{path.relative_to(root).as_posix()}": path.read_bytes()
         for path in sorted(root.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    about = f"Metadata-Version: 2.1\nName: contest-toolkit\nVersion: {toolkit.__version__}\nRequires-Python: >=3.11\n"
+    about = f"Metadata-Version: 2.1\nName: contest-toolkit\nVersion: {version}\nRequires-Python: >=3.11\n"
     files[f"{stem}.dist-info/METADATA"] = about.encode()
     files[f"{stem}.dist-info/WHEEL"] = _WHEEL.encode()
     record = [f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in files.items()]
