@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.config import Config
+    from toolkit.steps.bundle import BundleResult
     from toolkit.steps.clean import CleanResult
     from toolkit.steps.demo import DemoResult
     from toolkit.steps.doctor import DoctorResult
@@ -35,11 +36,26 @@ if TYPE_CHECKING:
     from toolkit.steps.preview import PreviewResult
     from toolkit.steps.run import RoadResult
     from toolkit.steps.tune import TuneResult
+    from toolkit.steps.verify import VerifyResult
 
     ConfigLike = Config | Mapping[str, Any] | str | Path
 
 __version__ = "0.1.0"
-__all__ = ["clean", "demo", "doctor", "ensemble", "evaluate", "init", "package", "predict", "preview", "run", "tune"]
+__all__ = [
+    "bundle",
+    "clean",
+    "demo",
+    "doctor",
+    "ensemble",
+    "evaluate",
+    "init",
+    "package",
+    "predict",
+    "preview",
+    "run",
+    "tune",
+    "verify",
+]
 
 
 def init(data: str | Path, output: str | Path = "contest.yaml", *, force: bool = False) -> InitResult:
@@ -134,6 +150,36 @@ def package(config: ConfigLike, assignments: Sequence[str] = ()) -> PackageResul
     from toolkit.steps.project import Project
 
     return package_step(Project(config, assignments=assignments))
+
+
+def verify(
+    submission: str | Path, *, bundle: str | Path | None = None, sample: str | Path | None = None
+) -> VerifyResult:
+    """Run a submission as the contest will, and say what is wrong with it.
+
+    Args:
+        submission: Codabench zip, Kaggle table, or folder of a Kaggle kernel.
+        bundle: Competition bundle, a folder or a zip.
+        sample: Sample submission that a table or kernel is held to.
+    """
+    from toolkit.steps.verify import verify as verify_submission
+
+    return verify_submission(
+        Path(submission), bundle=Path(bundle) if bundle else None, sample=Path(sample) if sample else None
+    )
+
+
+def bundle(data: str | Path, output: str | Path, *, title: str | None = None) -> BundleResult:
+    """Write a Codabench competition whose hidden test is a labelled set.
+
+    Args:
+        data: Folder of class folders, CSV, Kaggle folder or `.npz`.
+        output: Folder to write; a zip goes beside it.
+        title: Title of the competition.
+    """
+    from toolkit.steps.bundle import make_bundle
+
+    return make_bundle(Path(data), Path(output), title=title)
 
 
 def predict(

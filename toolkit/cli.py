@@ -28,6 +28,9 @@ app = typer.Typer(
     help="From a messy, labelled image data set to a proven contest submission.",
 )
 
+submissions = typer.Typer(rich_markup_mode=None)
+app.add_typer(submissions, name="submissions")
+
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="Config file; `toolkit init` writes one.")]
 Assignments = Annotated[
     list[str], typer.Option("--set", metavar="section.key=value", help="Override a setting; repeatable.")
@@ -140,11 +143,89 @@ def evaluate(
 
 
 @app.command()
-def package(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Pack the submission and prove it in a re-created contest worker."""
+def package(
+    config: ConfigFile = _DEFAULT_CONFIG,
+    target: Annotated[str | None, typer.Option("--target", help="In place of package.target of the config.")] = None,
+    assignments: Assignments = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Pack the submission and prove it as the contest will run or read it."""
     from toolkit.steps.package import package_step
 
-    _step(config, assignments, as_json, package_step)
+    chosen = [*assignments, f"package.target={target}"] if target else assignments
+    _step(config, chosen, as_json, package_step)
+
+
+@app.command()
+def verify(
+    submission: Annotated[Path, typer.Argument(help="Codabench zip, or Kaggle table or kernel folder.")],
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Competition bundle, folder or zip.")] = None,
+    sample: Annotated[Path | None, typer.Option("--sample", help="Sample submission that a table is held to.")] = None,
+    python: Annotated[str, typer.Option("--python", help="Interpreter with the contest's packages.")] = sys.executable,
+    time_limit: Annotated[float | None, typer.Option("--time-limit", min=1.0, help="Seconds for each step.")] = None,
+    max_mb: Annotated[float, typer.Option("--max-mb", help="Largest zip in MB.")] = 500.0,
+    hidden_images: Annotated[int | None, typer.Option("--hidden-images", help="Pictures of the hidden test.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a submission as the contest will, and say what is wrong with it."""
+    from toolkit.steps.verify import verify as verify_submission
+
+    console = _console(as_json)
+    result = verify_submission(
+        submission, bundle=bundle, sample=sample, python=python, time_limit_s=time_limit, max_mb=max_mb,
+        hidden_images=hidden_images, console=console,
+    )  # fmt: skip
+    result.show(console)
+    result.raise_if_wrong()
+
+
+@app.command()
+def bundle(
+    data: Annotated[Path, typer.Argument(help="Labelled set that becomes the hidden test.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; a zip goes beside it.")],
+    title: Annotated[str | None, typer.Option("--title", help="Title of the competition.")] = None,
+    form: Annotated[str, typer.Option("--form", help="labels, one_hot or probabilities.")] = "labels",
+    image_size: Annotated[int | None, typer.Option("--image-size", min=1, help="Side in pixels.")] = None,
+    time_limit: Annotated[int, typer.Option("--time-limit", min=1, help="Seconds for each step.")] = 600,
+    days: Annotated[int, typer.Option("--days", min=1, help="Length of the competition.")] = 90,
+    as_json: AsJson = False,
+) -> None:
+    """Write a Codabench competition whose hidden test is a labelled set."""
+    from toolkit.steps.bundle import make_bundle
+
+    console = _console(as_json)
+    make_bundle(
+        data, output, title=title, form=form, image_size=image_size, time_limit_s=time_limit, days=days,
+        console=console,
+    ).show(console)  # fmt: skip
+
+
+PackageFolder = Annotated[Path | None, typer.Option("--folder", help="Folder of packages.")]
+
+
+@submissions.callback(invoke_without_command=True)
+def list_submissions(
+    context: typer.Context, config: ConfigFile = _DEFAULT_CONFIG, folder: PackageFolder = None, as_json: AsJson = False
+) -> None:
+    """List finished packages with their scores; `score` records what a leaderboard said."""
+    if context.invoked_subcommand is None:
+        from toolkit.steps.submissions import list_packages
+
+        list_packages(config, folder).show(_console(as_json))
+
+
+@submissions.command("score")
+def record_score(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of the package, or its key alone.")],
+    score: Annotated[float, typer.Argument(help="What the leaderboard said, a fraction such as 0.87.")],
+    config: ConfigFile = _DEFAULT_CONFIG,
+    folder: PackageFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record what the leaderboard said of a package in leaderboard.csv."""
+    from toolkit.steps.submissions import record
+
+    record(config, folder, name, score).show(_console(as_json))
 
 
 @app.command()

@@ -23,6 +23,9 @@ _PATHS = (
     ("data", "images"),
     ("evaluate", "data"),
     ("package", "destination"),
+    ("package", "test_source"),
+    ("package", "sample"),
+    ("package", "template"),
     ("clean", "decisions"),
 )
 _WEIGHTS = (("model", "weights"), ("clean", "weights"))

@@ -56,6 +56,11 @@ def has_training_table(root: Path) -> bool:
     return _named(root, _TABLES["train"][:3]) is not None
 
 
+def sample_submission(root: Path) -> Path | None:
+    """The sample submission of a competition's folder, None where there is none."""
+    return _named(root, _SAMPLES)
+
+
 def find_layout(
     root: Path,
     split: Split = "train",

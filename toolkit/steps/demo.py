@@ -154,7 +154,7 @@ def _issues(path: Path) -> list[tuple[str, str]]:
 
 def _hidden_score(project: Project, road: RoadResult, contest: Contest) -> tuple[float, int]:
     """Accuracy that the zip reaches on the hidden test, in the worker."""
-    from toolkit.steps.package import run_in_worker
+    from toolkit.steps.proving import run_in_worker
 
     with np.load(contest.hidden, allow_pickle=False) as arrays:
         images, labels = arrays["images"], arrays["labels"]

@@ -23,7 +23,7 @@ _NOT_IN_KEY = {
     "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
     "ensemble": {"vote", "tuned"},
     "evaluate": {"data"},
-    "package": {"destination"},
+    "package": {"destination", "test_source", "sample", "template"},
 }
 
 
@@ -103,9 +103,16 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
 
 
-def package_key(config: Config, evaluated: str) -> str:
-    """Key of `package`, from the key of `evaluate`."""
-    return make_key("package", SCHEMA["package"], evaluated, section(config, "package"))
+def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> str:
+    """Key of `package`, from the key of `evaluate`.
+
+    Args:
+        config: All settings.
+        evaluated: Key of `evaluate`.
+        inputs: Fingerprints of the test pictures, sample or template that the target needs, by content.
+    """
+    settings = section(config, "package")
+    return make_key("package", SCHEMA["package"], evaluated, [settings, *inputs] if inputs else settings)
 
 
 def preview_key(config: Config, fingerprint: str, pictures: int) -> str:

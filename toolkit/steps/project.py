@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from toolkit.artifacts import ContentHashes, RunDir
 from toolkit.config import Config, load_config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.pixelstore import PixelStore
 
 ConfigLike = Config | Mapping[str, Any] | str | Path
+Split = Literal["train", "val", "test"]
 R = TypeVar("R", bound=StepResult)
 
 
@@ -51,7 +52,7 @@ class Project:
         """The training pictures as the source lists them."""
         return self.read(self.config.data.source, labelled=True, native=True)
 
-    def read(self, source: Path, *, labelled: bool, native: bool = False) -> Manifest:
+    def read(self, source: Path, *, labelled: bool, native: bool = False, split: Split = "train") -> Manifest:
         """Read a source of pictures.
 
         Args:
@@ -59,6 +60,7 @@ class Project:
             labelled: Whether every picture must have a label.
             native: Whether it is the config's own source, to which `data.format` and the columns apply; other
                 sources are recognised by themselves, with the class names of the training data.
+            split: Which part of another source that has several, such as a Kaggle folder.
         """
         from toolkit.sources import read_source
 
@@ -76,7 +78,9 @@ class Project:
                 labelled=labelled,
             )
         label_column = _present_column(source, data.label_column)
-        return read_source(source, label_column=label_column, classes=self.manifest.classes, labelled=labelled)
+        return read_source(
+            source, label_column=label_column, classes=self.manifest.classes, split=split, labelled=labelled
+        )
 
     def content_hashes(self, manifest: Manifest) -> list[str]:
         """SHA-256 of the file behind each row, in row order; unchanged files are not read again."""

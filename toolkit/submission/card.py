@@ -11,6 +11,7 @@ from toolkit.artifacts import read_json, write_json
 from toolkit.errors import MissingFileError, SubmissionError
 
 SCHEMA = 1
+CARD_SUFFIX = ".card.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Card:
         scores: What it scored locally.
         config_key: Key of the ensemble step whose models are in it.
         data_fingerprint: Hash of the data that they were trained on.
+        code_fingerprint: Hash of this toolkit's source.
+        config: The settings, nested like the file.
         versions: Package versions that built it.
         verified: How it was proven: check name → message, figures by name; empty if it was not.
         schema: Version of this form.
@@ -62,6 +65,8 @@ class Card:
     scores: CardScores = field(default_factory=CardScores)
     config_key: str = ""
     data_fingerprint: str = ""
+    code_fingerprint: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     verified: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
@@ -77,11 +82,16 @@ def package_path(folder: Path, name: str, target: str, key: str, suffix: str = "
     return folder / f"{name}-{target}-{key}{suffix}"
 
 
+def submission_id(package: Path) -> str:
+    """What a package is called in lists: `<name>-<target>-<key>`."""
+    return card_path(package).name.removesuffix(CARD_SUFFIX)
+
+
 def card_path(package: Path) -> Path:
     """The path of a package's card, beside it: `<name>-<target>-<key>.card.json`."""
     # Names may hold dots (`blood.v2`), so only the suffix of a package's form is taken off.
     stem = package.stem if package.suffix in (".zip", ".csv") else package.name
-    return package.with_name(f"{stem}.card.json")
+    return package.with_name(f"{stem}{CARD_SUFFIX}")
 
 
 def write_card(card: Card, package: Path) -> Path:

@@ -10,17 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from toolkit.submission.scan import LOOKED_AT, is_secret
+
 METADATA_NAMES = ("metadata.yaml", "metadata")  # in the order the worker looks for them
 _IGNORED = "__MACOSX"
-_SECRET_NAMES = re.compile(
-    r"(^|/)(kaggle\.json|\.netrc|\.env|\.pypirc|\.git-credentials|credentials(\.json)?|id_(rsa|dsa|ecdsa|ed25519))$"
-    r"|\.(pem|p12|pfx|key)$",
-    re.IGNORECASE,
-)
-_SECRET_TEXT = re.compile(
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[pousr]_[A-Za-z0-9]{30,}|\bAKIA[0-9A-Z]{16}\b|\bhf_[A-Za-z0-9]{30,}"
-)
-_TEXT_LIMIT = 1_000_000  # bytes; larger files are weights
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ def open_archive(path: Path) -> zipfile.ZipFile | Check:
 
 
 def inspect(archive: zipfile.ZipFile, max_mb: float) -> tuple[Check, ...]:
-    """Look at everything in a code submission that needs no running.
+    """Look at everything in a submission that needs no running; a zip without Python code is one of results.
 
     Args:
         archive: The open zip.
@@ -64,7 +57,16 @@ def inspect(archive: zipfile.ZipFile, max_mb: float) -> tuple[Check, ...]:
         The checks, those of `UNSAFE` among them.
     """
     looks: tuple[Callable[[zipfile.ZipFile], Check], ...] = (_paths, _secrets, _flat, _model, _imports, _metadata)
+    if is_result(archive):
+        looks = (_paths, _secrets, _flat, _result)
     return (_size(archive, max_mb), *(look(archive) for look in looks))
+
+
+def is_result(archive: zipfile.ZipFile) -> bool:
+    """Whether a zip is a result submission: predictions, without any program."""
+    return not any(info.filename.endswith((".py", ".keras", ".h5", ".sh")) for info in _files(archive)) and any(
+        Path(info.filename).name not in METADATA_NAMES for info in _files(archive)
+    )
 
 
 UNSAFE = ("paths",)  # a zip that fails one of these is not unpacked
@@ -80,7 +82,8 @@ def _size(archive: zipfile.ZipFile, max_mb: float) -> Check:
         return Check(
             "size",
             False,
-            f"{size:.0f} MB, more than the {max_mb:g} MB that upload reliably. Pack fewer folds or a smaller backbone.",
+            f"{size:.0f} MB, too big: more than the {max_mb:g} MB that upload reliably. Set package.float16: true "
+            "or pack fewer members (package.members).",
         )
     return Check("size", True, f"{size:.1f} MB")
 
@@ -99,8 +102,9 @@ def _paths(archive: zipfile.ZipFile) -> Check:
 
 def _secrets(archive: zipfile.ZipFile) -> Check:
     for info in _files(archive):
-        text = archive.read(info) if info.file_size <= _TEXT_LIMIT else b""
-        if _SECRET_NAMES.search(info.filename) or _SECRET_TEXT.search(text):
+        with archive.open(info) as stream:
+            start = stream.read(LOOKED_AT)
+        if is_secret(info.filename, start):
             return Check(
                 "secrets",
                 False,
@@ -162,22 +166,40 @@ def _imports(archive: zipfile.ZipFile) -> Check:
     return Check("imports", True, "needs nothing of this toolkit")
 
 
+def _result(archive: zipfile.ZipFile) -> Check:
+    found = [name for name in METADATA_NAMES if name in archive.namelist()]
+    if found:
+        return Check(
+            "metadata",
+            False,
+            f"`{found[0]}` is in a zip of results, so the worker takes it for code and loses the predictions: such a "
+            "submission silently scores 0.0. Take the file out. (Code needs a model.py.)",
+        )
+    return Check("metadata", True, "a result submission, without metadata")
+
+
 def _metadata(archive: zipfile.ZipFile) -> Check:
     import yaml
 
     names = set(archive.namelist())
     found = next((name for name in METADATA_NAMES if name in names), None)
     if found is None:
+        similar = next((name for name in sorted(names) if name.lower().startswith("metadata")), None)
+        hint = f" (`{similar}` is not it: the name must be exactly `metadata`)" if similar else ""
         return Check(
             "metadata",
             False,
             "There is no file `metadata` beside model.py, so the worker takes the zip for a result and copies code and "
-            "weights into the predictions. Add the file, without a command.",
+            f"weights into the predictions{hint}. Add the file, without a command.",
         )
     try:
         content = yaml.safe_load(archive.read(found))
-    except yaml.YAMLError:
-        content = None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return Check(
+            "metadata",
+            False,
+            f"`{found}` is not YAML, so the worker fails on it. Write `description: a model` into it.",
+        )
     if isinstance(content, dict) and content.get("command"):
         return Check(
             "metadata",

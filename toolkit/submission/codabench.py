@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from toolkit.artifacts import atomic_path, file_hash
 from toolkit.errors import MissingFileError, SubmissionError
@@ -103,9 +103,9 @@ def build_zip(
     with atomic_path(destination) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name, text in texts.items():
-                archive.writestr(_entry(name), text)
+                archive.writestr(zip_entry(name), text)
             for name, model in zip(names, models, strict=True):
-                with model.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as sink:
+                with model.open("rb") as source, archive.open(zip_entry(name), "w", force_zip64=True) as sink:
                     while block := source.read(1 << 20):
                         sink.write(block)
         _check_size(temporary.stat().st_size, models, max_mb)
@@ -139,12 +139,15 @@ def _check_size(size: int, models: Sequence[Path], max_mb: float) -> None:
         largest = max(models, key=lambda model: model.stat().st_size)
         raise SubmissionError(
             f"The zip would be {size / 1e6:.0f} MB, more than package.max_mb = {max_mb:g}: {len(models)} models, the "
-            f"largest {largest.stat().st_size / 1e6:.0f} MB ({largest}). Use fewer folds (ensemble.folds) or a smaller "
-            "backbone (model.backbone), or raise package.max_mb if the contest accepts it."
+            f"largest {largest.stat().st_size / 1e6:.0f} MB ({largest}). Set package.float16: true for half the size, "
+            "or package.members: fit for as many as fit; both say what they cost in score. Use fewer folds "
+            "(ensemble.folds) or a smaller backbone (model.backbone) to train less, or raise package.max_mb if the "
+            "contest accepts it."
         )
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def zip_entry(name: str) -> zipfile.ZipInfo:
+    """An entry that has the same bytes whenever and wherever it is written."""
     info = zipfile.ZipInfo(name, _EARLIEST)
     info.create_system = 3  # Unix, on any system
     info.external_attr = _READABLE << 16
@@ -166,7 +169,7 @@ def _requirements(models: Sequence[Path], versions: Mapping[str, str] | None) ->
     return "\n".join([*lines, *(f"{name}=={version}" for name, version in versions.items())]) + "\n"
 
 
-def keras_version(model: Path) -> str | None:
+def keras_version(model: Path | IO[bytes]) -> str | None:
     """The version of Keras that saved a `.keras` file, None where the file does not say."""
     try:
         with zipfile.ZipFile(model) as archive:

@@ -19,6 +19,25 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # a conta
 _LOOK_S = 0.2  # between two looks at the memory
 _LOG_BYTES = 200_000  # of the end of a step's output
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+# A new root: everything of the old one, and the given folder at its top. Nothing changes outside of the namespace.
+_AT_TOP = """set -e
+root=$1 folder=$2 at=$3 start=$4 protected=$5; shift 5
+mount -t tmpfs none "$root"
+for entry in /* /.[!.]*; do
+  name=${entry#/}
+  if [ "$name" = "$at" ]; then continue
+  elif [ -L "$entry" ]; then cp -P "$entry" "$root/$name"
+  elif [ -d "$entry" ]; then mkdir "$root/$name"; mount --rbind "$entry" "$root/$name"
+  elif [ -e "$entry" ]; then : > "$root/$name"; mount --bind "$entry" "$root/$name"; fi
+done
+mkdir "$root/$at"
+mount --bind "$folder" "$root/$at"
+if [ -n "$protected" ]; then
+  mount --bind "$root/$at/$protected" "$root/$at/$protected"
+  mount -o remount,bind,ro "$root/$at/$protected"
+fi
+exec chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "/$at/$start" "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -29,11 +48,28 @@ class Isolation:
         prefix: Command that isolates the one after it; empty where nothing is permitted.
         network: Whether the network is cut off.
         read_only: Whether a folder can be mounted read-only (else its permissions are all there is).
+        app: Whether a folder can be shown at the top of the file system, such as `/app`.
     """
 
     prefix: tuple[str, ...]
     network: bool
     read_only: bool
+    app: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A folder that a command sees at the top of the file system; only where `isolation().app`.
+
+    Attributes:
+        folder: The folder.
+        at: Its name there: `app` for `/app`.
+        start: Folder in it in which the command starts.
+    """
+
+    folder: Path
+    at: str
+    start: str
 
 
 @dataclass(frozen=True)
@@ -59,15 +95,26 @@ def isolation() -> Isolation:
     unshare = shutil.which("unshare", path=PATH)
     if unshare is None:
         return Isolation((), False, False)
-    with tempfile.TemporaryDirectory() as folder:
-        for user in ((), ("-r",)):
-            for read_only in (True, False):
-                prefix = (unshare, *user, "-n", *(("-m",) if read_only else ()), "--")
-                command = [*prefix, *(("sh", "-c", _READ_ONLY, folder) if read_only else ()), "true"]
-                with suppress(OSError, subprocess.SubprocessError):
-                    if subprocess.run(command, env={"PATH": PATH}, capture_output=True, timeout=10).returncode == 0:
-                        return Isolation(prefix, True, read_only)
+    for user in ((), ("-r",)):
+        for mounts, app in ((True, True), (True, False), (False, False)):
+            prefix = (unshare, *user, "-n", *(("-m",) if mounts else ()), "--")
+            with tempfile.TemporaryDirectory() as folder, suppress(OSError, subprocess.SubprocessError):
+                places = [Path(folder) / name for name in ("root", "app", "app/program")]
+                for place in places:
+                    place.mkdir()
+                mounted = (
+                    _mounted(Shown(places[1], "app", "program"), "program", places[0])
+                    if app
+                    else ("sh", "-c", _READ_ONLY, folder)
+                )
+                command = [*prefix, *(mounted if mounts else ()), "true"]
+                if subprocess.run(command, env={"PATH": PATH}, capture_output=True, timeout=10).returncode == 0:
+                    return Isolation(prefix, True, mounts, app)
     return Isolation((), False, False)
+
+
+def _mounted(shown: Shown, protected: str, root: Path) -> tuple[str, ...]:
+    return ("sh", "-c", _AT_TOP, "sh", str(root), str(shown.folder), shown.at, shown.start, protected)
 
 
 def run(
@@ -77,6 +124,7 @@ def run(
     time_limit_s: float,
     home: Path,
     read_only: Path | None = None,
+    shown: Shown | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Ran:
     """Run a command to its end or to the time limit, then end every process it started.
@@ -87,12 +135,18 @@ def run(
         time_limit_s: Wall time in seconds after which it and all its processes are killed.
         home: Its HOME; temporary files go into its folder `tmp`.
         read_only: Folder that it must not write to.
+        shown: Folder that it sees at the top of the file system, and starts in; only where `isolation().app`.
         environment: More variables than PATH, HOME, TMPDIR and PYTHONUNBUFFERED, which is all a worker sets.
     """
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     variables = {"PATH": PATH, "HOME": str(home), "TMPDIR": str(home / "tmp"), "PYTHONUNBUFFERED": "1"}
     permitted = isolation()
-    mounted = ("sh", "-c", _READ_ONLY, str(read_only)) if read_only and permitted.read_only else ()
+    if shown is not None:
+        (home / "root").mkdir(exist_ok=True)
+        protected = "" if read_only is None else str(read_only.relative_to(shown.folder))
+        mounted = _mounted(shown, protected, home / "root")
+    else:
+        mounted = ("sh", "-c", _READ_ONLY, str(read_only)) if read_only and permitted.read_only else ()
     if read_only:
         _set_write_permission(read_only, granted=False)
     with tempfile.TemporaryFile() as output:

@@ -13,8 +13,12 @@ import numpy as np
 
 from toolkit.submission import sandbox
 from toolkit.submission.checks import UNSAFE, Check, inspect, open_archive
+from toolkit.submission.label_files import LabelFile, find_labels, paired, to_labels
 from toolkit.submission.outcome import judge_predictions, read_expected, read_scores
+from toolkit.submission.permutation import judge_order
+from toolkit.submission.versions import judge_versions
 from toolkit.submission.worker import (
+    APP,
     Prediction,
     Scoring,
     Task,
@@ -23,6 +27,7 @@ from toolkit.submission.worker import (
     lay_out_scoring,
     read_command,
     read_task,
+    rewrite_paths,
 )
 
 _STILL_SCORED = "The contest still scores such a run, as a rule 0.0, and counts it as a submission."
@@ -64,23 +69,27 @@ def run_worker(
     bundle: Path,
     *,
     python: str = sys.executable,
-    time_limit_s: float = 600.0,
+    time_limit_s: float | None = None,
     max_mb: float = 500.0,
     work_dir: Path | None = None,
+    mount: bool = True,
 ) -> WorkerResult:
-    """Run a code submission as Codabench's compute worker does: prediction, then scoring.
+    """Run a submission as Codabench's compute worker does: prediction, then scoring.
 
     Each step starts in the directory of its program, as a process of its own with an emptied environment, without
     network and with the submission read-only as far as this machine permits, and is ended with all its processes at
-    the time limit. A submission is wrong, not an error: see the checks.
+    the time limit. It sees its directories under `/app`, as in the worker's container, where a mount namespace is
+    permitted; else paths under `/app` are rewritten in copies of the programs. A submission is wrong, not an error: see
+    the checks.
 
     Args:
         submission: The zip.
         bundle: Competition bundle, a folder or a zip.
         python: Interpreter that runs the programs.
-        time_limit_s: Seconds for each step.
+        time_limit_s: Seconds for each step, None for what the bundle's first phase says.
         max_mb: Largest zip in MB.
         work_dir: Folder in which to make the temporary one, None for the system's.
+        mount: False: rewrite paths under `/app` even where a mount namespace is permitted.
 
     Raises:
         MissingFileError: The bundle or a part of it does not exist.
@@ -94,79 +103,101 @@ def run_worker(
         checks = list(inspect(archive, max_mb))
         if any(check.name in UNSAFE and not check.ok for check in checks):
             return WorkerResult(tuple(checks), {}, None, 0.0, 0.0, "")
-        return _run(archive, task, Path(scratch), checks, python, time_limit_s)
+        limit = task.time_limit_s if time_limit_s is None else time_limit_s
+        worker = _Worker(Path(scratch), python, limit, mount and sandbox.isolation().app)
+        return _run(archive, task, worker, checks)
 
 
-def _run(
-    archive: zipfile.ZipFile, task: Task, scratch: Path, checks: list[Check], python: str, time_limit_s: float
-) -> WorkerResult:
-    checks.append(_isolation_check())
-    places = lay_out_prediction(scratch / "prediction", task, archive)
+@dataclass(frozen=True)
+class _Worker:
+    """How steps are run: folder for everything, interpreter, seconds, whether they see `/app`."""
+
+    scratch: Path
+    python: str
+    time_limit_s: float
+    mounts: bool
+
+    def step(self, command: str, places: Prediction | Scoring, read_only: Path | None = None) -> sandbox.Ran:
+        app = places.program.parent
+        return sandbox.run(
+            arguments(command, places.variables(APP if self.mounts else app), self.python),
+            working_dir=places.program,
+            time_limit_s=self.time_limit_s,
+            home=self.scratch / "home",
+            read_only=read_only,
+            shown=sandbox.Shown(app, APP.name, places.program.name) if self.mounts else None,
+        )
+
+    def settle(self, places: Prediction | Scoring) -> None:
+        """Make paths under `/app` work where they are not mounted."""
+        if not self.mounts:
+            rewrite_paths(places.program.parent)
+
+    def check(self) -> Check:
+        """What this machine permitted."""
+        permitted = sandbox.isolation()
+        network = "no network" if permitted.network else "network not cut off (needs root or user namespaces)"
+        paths = "folders under /app" if self.mounts else "paths under /app rewritten in copies of the programs"
+        return Check("isolation", True, f"emptied environment, {network}, submission read-only, {paths}")
+
+
+def _run(archive: zipfile.ZipFile, task: Task, worker: _Worker, checks: list[Check]) -> WorkerResult:
+    checks.append(worker.check())
+    places = lay_out_prediction(worker.scratch / "prediction", task, archive)
     seconds, memory, log = 0.0, 0.0, ""
     goes_on = True
     if task.ingestion_program is not None:
+        worker.settle(places)
         command = read_command(places.program)
         if command is None:
             checks.append(Check("ingestion", False, "The bundle's ingestion program has no command in its metadata."))
             return WorkerResult(tuple(checks), {}, None, seconds, memory, log)
-        ran = _step(command, places, scratch, python, time_limit_s, read_only=places.ingested_program)
+        ran = worker.step(command, places, read_only=places.ingested_program)
         seconds, memory, log = ran.seconds, ran.peak_memory_mb, f"[ingestion]\n{ran.log}"
-        checks.append(_ingestion_check(ran, archive.namelist(), time_limit_s))
+        checks.append(_ingestion_check(ran, archive.namelist(), worker.time_limit_s))
+        checks.extend(judge_versions(archive, worker.python, ran.exit_code == 0, ran.log))
         goes_on = ran.exit_code is not None
-    predictions, judged = judge_predictions(places.output, read_expected(task.input_data))
+    expected = read_expected(task.input_data)
+    predictions, judged = judge_predictions(places.output, expected)
     checks.extend(judged)
-    if (places.output / "metadata").exists():
+    checks.extend(_order(task, places.output, predictions, expected.label_values))
+    if task.ingestion_program is not None and (places.output / "metadata").exists():
         checks.append(Check("output", False, "The file `metadata` in the output is the worker's own. Don't write it."))
         goes_on = False
     scores: dict[str, float] = {}
     if goes_on:
-        scoring = lay_out_scoring(scratch / "scoring", task, places.output)
-        scores, scoring_log, judged = _score(scoring, scratch, python, time_limit_s)
+        scoring = lay_out_scoring(worker.scratch / "scoring", task, places.output)
+        scores, scoring_log, judged = _score(scoring, worker)
         log += scoring_log
         checks.extend(judged)
     return WorkerResult(tuple(checks), scores, predictions, seconds, memory, log)
 
 
-def _score(
-    places: Scoring, scratch: Path, python: str, time_limit_s: float
-) -> tuple[dict[str, float], str, list[Check]]:
+def _order(
+    task: Task, output: Path, predictions: np.ndarray | None, label_values: tuple[int, ...] | None
+) -> list[Check]:
+    """Whether labels are permuted, where truth and predictions can be told."""
+    labels = None if predictions is None else to_labels(predictions, label_values)
+    given = find_labels(output) if labels is None else LabelFile(labels)
+    truth = None if given is None else find_labels(task.reference_data, len(given.labels))
+    both = None if truth is None or given is None else paired(truth, given)
+    return [] if both is None else [judge_order(*both)]
+
+
+def _score(places: Scoring, worker: _Worker) -> tuple[dict[str, float], str, list[Check]]:
+    worker.settle(places)
     command = read_command(places.program)
     if command is None:
         return {}, "", [Check("scoring", False, "The bundle's scoring program has no command in its metadata.")]
-    ran = _step(command, places, scratch, python, time_limit_s)
+    ran = worker.step(command, places)
     log = f"[scoring]\n{ran.log}"
     if ran.exit_code != 0:
-        how = f"went over {time_limit_s:g} s" if ran.exit_code is None else f"ended with status {ran.exit_code}"
-        return (
-            {},
-            log,
-            [Check("scoring", False, f"The scoring program {how}: {_last_line(ran.log)}. The submission fails.")],
-        )
+        limit = f"went over {worker.time_limit_s:g} s"
+        how = limit if ran.exit_code is None else f"ended with status {ran.exit_code}"
+        message = f"The scoring program {how}: {_last_line(ran.log)}. The submission fails."
+        return {}, log, [Check("scoring", False, message)]
     scores, check = read_scores(places.output)
     return scores, log, [Check("scoring", True, f"{ran.seconds:.1f} s"), check]
-
-
-def _step(
-    command: str,
-    places: Prediction | Scoring,
-    scratch: Path,
-    python: str,
-    time_limit_s: float,
-    read_only: Path | None = None,
-) -> sandbox.Ran:
-    return sandbox.run(
-        arguments(command, places.variables, python),
-        working_dir=places.program,
-        time_limit_s=time_limit_s,
-        home=scratch / "home",
-        read_only=read_only,
-    )
-
-
-def _isolation_check() -> Check:
-    permitted = sandbox.isolation()
-    network = "no network" if permitted.network else "network not cut off (needs root or user namespaces)"
-    return Check("isolation", True, f"emptied environment, {network}, submission read-only")
 
 
 def _ingestion_check(ran: sandbox.Ran, members: list[str], time_limit_s: float) -> Check:
@@ -174,8 +205,8 @@ def _ingestion_check(ran: sandbox.Ran, members: list[str], time_limit_s: float) 
         return Check(
             "ingestion",
             False,
-            f"Ended at the time limit of {time_limit_s:g} s, so the submission fails. Pack fewer folds or a smaller "
-            "backbone.",
+            f"Too slow: ended at the time limit of {time_limit_s:g} s, so the submission fails. Pack fewer members "
+            "(package.members) or a smaller backbone.",
         )
     if ran.exit_code == 0:
         return Check("ingestion", True, f"{ran.seconds:.1f} s, {ran.peak_memory_mb:.0f} MB")

@@ -12,6 +12,11 @@ from typing import Any
 from toolkit.errors import MissingFileError, SubmissionError
 from toolkit.submission.checks import METADATA_NAMES
 
+APP = Path("/app")  # where a worker's container has its folders
+_PARTS = ("scoring_program", "ingestion_program", "input_data", "reference_data")
+_REWRITTEN = {".py", ".sh", ".yaml", ".yml", ".json", ".txt", ".cfg", ".ini", ".toml", ""}
+_REWRITTEN_BYTES = 1_000_000
+_APP_PATH = re.compile(r"(?<![\w./-])/app(?=/(program|ingested_program|input_data|input|output|shared)\b)")
 _PYTHON = re.compile(r"^(/\S*/)?python(3(\.\d+)?)?$")
 
 
@@ -24,12 +29,14 @@ class Task:
         ingestion_program: Runs the submission, None in a contest of results.
         input_data: What the submission sees.
         reference_data: The truth.
+        time_limit_s: Seconds that the first phase grants each step.
     """
 
     scoring_program: Path
     ingestion_program: Path | None
     input_data: Path | None
     reference_data: Path | None
+    time_limit_s: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -48,14 +55,12 @@ class Prediction:
     input_data: Path
     output: Path
 
-    @property
-    def variables(self) -> dict[str, Path]:
-        """What the command's `$names` stand for."""
-        unused = self.program.parent
-        return {"input": self.input_data, "output": self.output, "program": self.program,
-                "ingestion_program": self.program, "submission_program": self.ingested_program,
-                "hidden": unused / "input" / "ref", "shared": unused / "shared", "tmp": self.output,
-                "predictions": self.output}  # fmt: skip
+    def variables(self, app: Path) -> dict[str, Path]:
+        """What the command's `$names` stand for, for a program that sees these directories in `app`."""
+        program, output = app / "program", app / "output"
+        return {"input": app / "input_data", "output": output, "program": program, "ingestion_program": program,
+                "submission_program": app / "ingested_program", "hidden": app / "input" / "ref",
+                "shared": app / "shared", "tmp": output, "predictions": output}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,12 @@ class Scoring:
     output: Path
     shared: Path
 
-    @property
-    def variables(self) -> dict[str, Path]:
-        """What the command's `$names` stand for."""
-        return {"input": self.input, "output": self.output, "program": self.program, "ingestion_program": self.program,
-                "submission_program": self.program.parent / "ingested_program", "hidden": self.input / "ref",
-                "shared": self.shared, "tmp": self.output, "predictions": self.input / "res"}  # fmt: skip
+    def variables(self, app: Path) -> dict[str, Path]:
+        """What the command's `$names` stand for, for a program that sees these directories in `app`."""
+        program, given, output = app / "program", app / "input", app / "output"
+        return {"input": given, "output": output, "program": program, "ingestion_program": program,
+                "submission_program": app / "ingested_program", "hidden": given / "ref", "shared": app / "shared",
+                "tmp": output, "predictions": given / "res"}  # fmt: skip
 
 
 def read_task(bundle: Path, scratch: Path) -> Task:
@@ -104,8 +109,10 @@ def read_task(bundle: Path, scratch: Path) -> Task:
     try:
         content: Any = yaml.safe_load(description.read_text(encoding="utf-8"))
         task = content["tasks"][0]
-        names = {part: task.get(part) for part in Task.__dataclass_fields__}
-    except (yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
+        names = {part: task.get(part) for part in _PARTS}
+        phases = content.get("phases") or [{}]
+        limit = float(phases[0].get("execution_time_limit") or Task.time_limit_s)
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise SubmissionError(
             f"{description} lists no task: a bundle needs `tasks`, each with index, name and scoring_program ({error})."
         ) from error
@@ -117,7 +124,7 @@ def read_task(bundle: Path, scratch: Path) -> Task:
         if path is not None and not path.exists():
             raise MissingFileError(f"{description} names {part}: {name}, but {path} does not exist.")
         parts[part] = _unpacked(path, scratch / part) if path is not None else None
-    return Task(**parts)  # type: ignore[arg-type]
+    return Task(**parts, time_limit_s=limit)  # type: ignore[arg-type]
 
 
 def lay_out_prediction(root: Path, task: Task, submission: zipfile.ZipFile) -> Prediction:
@@ -177,6 +184,28 @@ def arguments(command: str, variables: dict[str, Path], python: str) -> list[str
     if words and _PYTHON.match(words[0]):
         words[0] = python
     return words
+
+
+def rewrite_paths(app: Path) -> None:
+    """Replace `/app/program` and the like by their places below `app` in the text files of programs and submission.
+
+    This stands in for a mount where none is permitted. It finds paths that are written out; a path that a program puts
+    together from parts is not found.
+
+    Args:
+        app: Holds copies, which are changed in place.
+    """
+    for part in ("program", "ingested_program"):
+        for path in sorted((app / part).rglob("*")) if (app / part).is_dir() else ():
+            if not path.is_file() or path.suffix not in _REWRITTEN or path.stat().st_size > _REWRITTEN_BYTES:
+                continue
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+            changed = _APP_PATH.sub(lambda _: str(app), text)
+            if changed != text:
+                path.write_text(changed, encoding="utf-8")
 
 
 def _copy(source: Path | None, destination: Path) -> None:

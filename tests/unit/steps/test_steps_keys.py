@@ -95,5 +95,5 @@ GOLDEN: dict[str, str] = {
     "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
     "evaluate": "6a33902eeda9",
-    "package": "715c4befea71",
+    "package": "137a5364ef19",
 }

@@ -10,44 +10,59 @@ from toolkit.report import Badge, Code, Figure, Figures, Interval, Mark, Row, Se
 
 if TYPE_CHECKING:
     from toolkit.steps.evaluate import EvaluateResult
-    from toolkit.steps.package import CheckRecord
+    from toolkit.steps.proving import CheckRecord
+
+_PROOF = (
+    "The zip was unpacked into a contest worker's folders and run there in a process of its own, with an emptied "
+    "environment and another working directory."
+)
 
 
 def package_sections(
-    submission: Path, figures: Mapping[str, Any], checks: Sequence[CheckRecord], evaluated: EvaluateResult
+    submission: Path,
+    figures: Mapping[str, Any],
+    checks: Sequence[CheckRecord],
+    evaluated: EvaluateResult,
+    proof: str = _PROOF,
 ) -> list[Section]:
-    """Size, checks, scores, where the zip is.
+    """Size, checks, scores, where the package is and how it is handed in.
 
     Args:
-        submission: The zip.
+        submission: The zip, table or folder.
         figures: Of the result.
-        checks: What was checked in the worker.
+        checks: What was checked.
         evaluated: What to expect of the hidden test.
+        proof: How it was checked, a sentence.
     """
-    tiles = Figures(
-        [
-            Figure("zip", figures["megabytes"] * 1e6, style="bytes"),
+    tiles = [Figure("size", figures["megabytes"] * 1e6, style="bytes")]
+    if figures.get("worker_accuracy") is not None:
+        tiles += [
             Figure("accuracy in the worker", figures["worker_accuracy"], "holdout pictures", "good", "percent", 1),
             Figure("prediction there", figures["worker_seconds"], style="seconds"),
             Figure("peak memory there", figures["worker_memory_mb"] * 1e6, style="bytes"),
         ]
-    )
     rows = [
         Row([Badge("✓", "good") if check.ok else Badge("✗", "bad"), check.name, check.message],
             "plain" if check.ok else "bad")
         for check in checks
     ]  # fmt: skip
-    return [
-        Section(
-            "At a glance",
-            "The zip was unpacked into a contest worker's folders and run there in a process of its own, with an "
-            "emptied environment and another working directory.",
-            [tiles],
-        ),
+    sections = [
+        Section("At a glance", proof, [Figures(tiles)]),
         Section("Checks", "", [Table(["", "check", "seen"], rows, sortable=False)]),
         Section("What the hidden test will say", "", [score_interval(evaluated)]),
-        Section("Hand in", "Upload this file on the contest's page.", [Code(str(submission))]),
     ]
+    costs = figures.get("costs") or []
+    if costs:
+        cells = [
+            [str(cost["members"]), f"{cost['megabytes']:.1f}", f"{100 * cost['accuracy']:.1f} %",
+             f"{100 * cost['difference']:+.1f} ± {100 * cost['margin']:.1f}"]
+            for cost in costs
+        ]  # fmt: skip
+        told = "Members are ranked by out-of-fold accuracy; the holdout only measures what leaving some out costs."
+        columns = ["members", "MB", "accuracy", "points against all in full, with 95 % margin"]
+        sections.append(Section("What size costs in score", told, [Table(columns, cells, sortable=False)]))
+    sections.append(Section("Hand in", "", [Code("\n".join([str(submission), *figures["commands"]]))]))
+    return sections
 
 
 def score_interval(evaluated: EvaluateResult) -> Interval:

@@ -1,0 +1,97 @@
+"""The code submission of Codabench: a zip, run in a re-created contest worker on the holdout pictures."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from toolkit.artifacts import RunDir
+from toolkit.errors import SubmissionError
+from toolkit.steps.cards import make_card
+from toolkit.steps.ensemble import Ensemble
+from toolkit.steps.evaluate import EvaluateResult
+from toolkit.steps.pages.common import write_step_page
+from toolkit.steps.pages.package import package_sections
+from toolkit.steps.project import Project
+from toolkit.steps.proving import CheckRecord, foretell, label_values, records, run_in_worker
+from toolkit.steps.sizing import choose
+
+
+def package_codabench(
+    project: Project, ensemble: Ensemble, evaluated: EvaluateResult, run: RunDir, key: str
+) -> dict[str, Any]:
+    """Build, prove and describe the zip; returns the figures of `PackageResult`.
+
+    Args:
+        project: The contest.
+        ensemble: Its trained models.
+        evaluated: Their scores.
+        run: Where the page and the log go.
+        key: Key of the package step.
+
+    Raises:
+        SubmissionError: A check failed.
+    """
+    from toolkit.submission.card import package_path
+    from toolkit.submission.codabench import build_zip
+
+    config = ensemble.config
+    settings = config.package
+    classes = ensemble.cleaned.manifest.classes
+    holdout = ensemble.split.smaller
+    chosen = choose(project, ensemble, evaluated, run.path / "models")
+    built = build_zip(
+        chosen.models,
+        package_path(settings.destination, config.name, settings.target, key),
+        class_names=classes,
+        image_size=config.data.image_size,
+        resize_mode=config.data.resize,
+        vote=config.ensemble.vote,
+        output=settings.output,
+        input_range=settings.input_range,
+        label_values=label_values(classes),
+        title=f"Submission of {config.name}: {len(chosen.models)} {config.model.backbone} networks.",
+        max_mb=settings.max_mb,
+    )
+    images = project.pixels(project.manifest, project.hashes).read(holdout.image_ids.tolist())
+    proof = run_in_worker(project, built.path, images, holdout.labels, classes, "Proof in the contest worker")
+    (run.path / "worker.log").write_text(proof.log, encoding="utf-8")
+    checks = records(proof.checks)
+    speed = foretell(proof.log, settings.hidden_images, settings.time_limit)
+    if speed is not None:
+        checks.append(speed)
+    accuracy = proof.scores.get("accuracy", float("nan"))
+    local = float((chosen.local.labels == holdout.labels).mean())
+    agree = abs(accuracy - local) < 1e-9
+    message = f"worker {accuracy:.6f}, here {local:.6f} on {len(holdout)} pictures"
+    checks.append(CheckRecord(name="same accuracy as evaluate", ok=agree, message=message))
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        raise SubmissionError(
+            f"{built.path} fails in the contest worker: "
+            + "; ".join(f"{check.name}: {check.message}" for check in failed)
+            + f". Its output is in {run.path / 'worker.log'}."
+        )
+    commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
+    card = make_card(project, ensemble, evaluated, built.path, key, members=built.members, checks=checks,
+                     commands=commands, clean=local)  # fmt: skip
+    figures = {
+        "path": os.path.relpath(built.path, run.path),
+        "card": os.path.relpath(card, run.path),
+        "sha256": built.sha256,
+        "megabytes": round(built.bytes / 1e6, 2),
+        "checks": [check.model_dump() for check in checks],
+        "commands": commands,
+        "worker_accuracy": accuracy,
+        "local_accuracy": local,
+        "worker_seconds": round(proof.seconds, 2),
+        "worker_memory_mb": round(proof.peak_memory_mb, 1),
+        "costs": [cost.model_dump() for cost in chosen.costs],
+        "headline": {"zip": f"{built.bytes / 1e6:.1f} MB", "checks passed": str(len(checks))},
+    }
+    write_step_page(
+        run, config.name, "package", f"{built.path.name}: {len(checks)} checks passed in the contest worker.",
+        package_sections(built.path, figures, checks, evaluated),
+        config=project.config_name, files={"Output of the worker": "worker.log"},
+    )  # fmt: skip
+    return figures

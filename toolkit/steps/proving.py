@@ -1,0 +1,116 @@
+"""Running a package in a contest worker re-created on labelled pictures."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from toolkit.steps.project import Project
+
+if TYPE_CHECKING:
+    from toolkit.submission.checks import Check
+    from toolkit.submission.verify import WorkerResult
+
+_SPEED = re.compile(r"loaded in ([\d.]+) s, predicted (\d+) pictures in ([\d.]+) s")
+_MARGIN = 0.8  # of the time limit: the contest's machine may be slower than this one
+
+
+class CheckRecord(BaseModel):
+    """One check of a package.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it holds.
+        message: What was seen, and what to do where it does not hold.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    ok: bool
+    message: str
+
+
+def records(checks: Sequence[Check]) -> list[CheckRecord]:
+    """Checks of the domain as the results of steps carry them."""
+    return [CheckRecord(name=check.name, ok=check.ok, message=check.message) for check in checks]
+
+
+def label_values(classes: Sequence[str]) -> list[int] | None:
+    """The integers that a contest expects for the classes: their names where these are numbers, else None.
+
+    Args:
+        classes: Names by index.
+    """
+    canonical = all(name.isascii() and name.isdigit() and str(int(name)) == name for name in classes)
+    return [int(name) for name in classes] if canonical else None
+
+
+def run_in_worker(
+    project: Project, submission: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str], what: str
+) -> WorkerResult:
+    """Run a zip in a contest worker on labelled pictures.
+
+    Args:
+        project: The contest.
+        submission: The zip.
+        images: `(n, h, w, 3)` uint8.
+        labels: `(n,)` class indices.
+        classes: Names by index.
+        what: A few words for the progress bar.
+    """
+    from toolkit.submission.bundle import write_bundle
+    from toolkit.submission.verify import run_worker
+
+    settings = project.config.package
+    with project.console.progress(what) as on_progress, tempfile.TemporaryDirectory(prefix="contest-") as folder:
+        bundle = write_bundle(
+            Path(folder) / "bundle",
+            images,
+            labels,
+            class_names=classes,
+            title=project.config.name,
+            label_values=label_values(classes),
+            output=settings.output,
+            time_limit_s=settings.time_limit,
+        )
+        result = run_worker(submission, bundle, time_limit_s=settings.time_limit, max_mb=settings.max_mb)
+        on_progress(1, 1)
+    return result
+
+
+def images_per_second(log: str) -> tuple[float, float] | None:
+    """Seconds for loading and pictures a second, from what our ingestion program printed; None where it did not."""
+    found = _SPEED.search(log)
+    if found is None:
+        return None
+    return float(found[1]), int(found[2]) / max(float(found[3]), 0.01)
+
+
+def foretell(log: str, hidden_images: int | None, time_limit_s: float) -> CheckRecord | None:
+    """Whether the hidden test can be predicted in time, by the speed measured here.
+
+    Args:
+        log: Output of the worker.
+        hidden_images: Pictures of the hidden test, None where unknown.
+        time_limit_s: Seconds that the contest grants.
+    """
+    measured = images_per_second(log)
+    if measured is None:
+        return None
+    loading, speed = measured
+    if hidden_images is None:
+        message = f"{speed:.0f} pictures/s here: {int((_MARGIN * time_limit_s - loading) * speed):,} in the time limit"
+        return CheckRecord(name="speed", ok=True, message=message)
+    needed = loading + hidden_images / speed
+    message = f"{speed:.0f} pictures/s here: {needed:.0f} s of {time_limit_s:g} s for {hidden_images:,} hidden pictures"
+    if needed <= _MARGIN * time_limit_s:
+        return CheckRecord(name="speed", ok=True, message=message)
+    message += ". Too slow, as the contest's machine may be slower: pack fewer members or a smaller backbone"
+    return CheckRecord(name="speed", ok=False, message=message)
