@@ -198,6 +198,12 @@ def test_the_time_limit_is_the_one_of_the_bundle(zip_of, foreign):
     assert "time limit of 2 s" in found.failures[0].message
 
 
+def test_a_folder_is_not_shown_where_it_would_hide_the_interpreter():
+    assert not sandbox.can_show("app", "/app/venv/bin/python")
+    assert not sandbox.can_show("app", "/usr/bin/python3", "/app/../app/tmp")
+    assert sandbox.can_show("app", "/application/python") == sandbox.isolation().app
+
+
 def test_the_machine_is_left_as_it_was(zip_of, bundle):
     before = Path("/app").exists(), Path("/proc/mounts").read_text()
     run_worker(zip_of({"model.py": GOOD, **META}), bundle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 from toolkit.artifacts import RunDir
@@ -72,6 +73,7 @@ def package_codabench(
             + "; ".join(f"{check.name}: {check.message}" for check in failed)
             + f". Its output is in {run.path / 'worker.log'}."
         )
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # half-size copies: they are in the package now
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
     card = make_card(project, ensemble, evaluated, built.path, key, members=built.members, checks=checks,
                      commands=commands, clean=local)  # fmt: skip

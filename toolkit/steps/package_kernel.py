@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -103,6 +104,7 @@ def package_kernel(
         raise SubmissionError(
             f"{path} fails as Kaggle would run it: {'; '.join(failed)}. See {run.path / 'kernel.log'}."
         )
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # half-size copies: they are in the package now
     commands = submit_commands(path)
     card = make_card(project, ensemble, evaluated, path, key, members=members, checks=checks, commands=commands,
                      clean=local)  # fmt: skip

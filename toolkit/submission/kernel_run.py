@@ -101,7 +101,7 @@ def run_kernel(
         names = {"competition": meta["competition_sources"][0], "owner": owner, "slug": slug}
     except (OSError, ValueError, KeyError, IndexError, StopIteration) as error:
         raise SubmissionError(f"{folder} is no folder that `toolkit package` made for a kernel ({error!r}).") from error
-    mounts = mount and sandbox.isolation().app
+    mounts = mount and sandbox.can_show("kaggle", python, tempfile.gettempdir())
     # A short path: sockets of a kernel are files, whose paths are limited to about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="k", dir="/tmp") as short, tempfile.TemporaryDirectory() as scratch:
         kaggle = Path(scratch) / "kaggle"

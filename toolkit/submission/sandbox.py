@@ -113,6 +113,18 @@ def isolation() -> Isolation:
     return Isolation((), False, False)
 
 
+def can_show(at: str, *needed: str | Path) -> bool:
+    """Whether a folder can be shown as `/<at>` without hiding what a command needs, such as its interpreter.
+
+    Args:
+        at: Name at the top of the file system.
+        needed: Paths that must stay visible; links are followed.
+    """
+    top = Path("/", at)
+    places = [place for path in needed for place in (Path(path).absolute(), Path(path).resolve())]
+    return isolation().app and not any(place.is_relative_to(top) for place in places)
+
+
 def _mounted(shown: Shown, protected: str, root: Path) -> tuple[str, ...]:
     return ("sh", "-c", _AT_TOP, "sh", str(root), str(shown.folder), shown.at, shown.start, protected)
 

@@ -104,7 +104,8 @@ def run_worker(
         if any(check.name in UNSAFE and not check.ok for check in checks):
             return WorkerResult(tuple(checks), {}, None, 0.0, 0.0, "")
         limit = task.time_limit_s if time_limit_s is None else time_limit_s
-        worker = _Worker(Path(scratch), python, limit, mount and sandbox.isolation().app)
+        mounts = mount and sandbox.can_show(APP.name, python, scratch)
+        worker = _Worker(Path(scratch), python, limit, mounts)
         return _run(archive, task, worker, checks)
 
 
