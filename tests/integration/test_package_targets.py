@@ -103,6 +103,7 @@ def test_a_target_without_test_pictures_or_example_says_what_to_set(contest):
     assert "codabench" in package(contest, "nowhere").stderr
 
 
+@pytest.mark.slow
 def test_half_the_bits_and_fewer_members_are_proven_and_their_cost_is_said(contest, road):
     whole = road.result["package"]["megabytes"]
     small = result(package(contest, "codabench", "package.float16=true", f"package.max_mb={0.4 * whole}",

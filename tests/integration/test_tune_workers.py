@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -57,7 +58,9 @@ def storage(request, tmp_path):
 
 def start(storage, trials=TRIALS, epochs=0, hangs_at=0):
     command = [sys.executable, "-c", WORKER, storage, *map(str, (trials, epochs, hangs_at))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # In the background a shell has children ignore Ctrl-C, and they would hand that on.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
 
 
 def end(workers):
@@ -182,17 +185,22 @@ def start_command(config, *assignments):
     command = [sys.executable, "-m", "toolkit.cli", "tune", "-c", str(config), "--json"]
     for assignment in assignments:
         command += ["--set", assignment]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # In the background a shell has children ignore Ctrl-C, and they would hand that on.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
 
 
 def test_ctrl_c_ends_cleanly_with_the_best_so_far(contest):
     process = start_command(contest, "seed=5", "tune.trials=200")
     runs = contest.parent / "runs" / "small" / "tune"
-    for line in process.stderr:
-        if "2 done" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    try:
+        for line in process.stderr:
+            if "2 done" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in errors
     unfinished = [folder for folder in runs.iterdir() if not (folder / "DONE").exists() and folder.name != "latest"]

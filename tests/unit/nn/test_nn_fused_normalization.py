@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
+from toolkit.nn.losses import build_loss
 from toolkit.nn.runtime import compile_train_step
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fused kernel is TensorFlow's")
@@ -30,7 +31,7 @@ def test_a_step_changes_weights_and_averages_as_keras_own_does(settings):
     ours, stock = network(**settings), network(**settings)
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(ours.trainable_variables)
-    compile_train_step(ours, optimizer)(inputs, targets, np.ones(6, np.float32))
+    compile_train_step(ours, optimizer, build_loss("cross_entropy"))(inputs, targets, np.ones(6, np.float32))
     stock.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
     stock.train_on_batch(inputs, targets)
     start = network(**settings)
@@ -44,7 +45,7 @@ def test_the_step_uses_the_fused_kernel_and_leaves_keras_as_it_was():
     model, stock = network(), kl.BatchNormalization.call
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(model.trainable_variables)
-    step = compile_train_step(model, optimizer)
+    step = compile_train_step(model, optimizer, build_loss("cross_entropy"))
     graph = step.get_concrete_function(inputs, targets, np.ones(6, np.float32)).graph
     assert [node.type for node in graph.get_operations()].count("FusedBatchNormV3") == 1
     assert kl.BatchNormalization.call is stock

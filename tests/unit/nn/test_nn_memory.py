@@ -61,6 +61,7 @@ def test_when_memory_runs_out_smaller_batches_make_the_same_steps(feed, tmp_path
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_keeps_the_batches_that_fitted(feed, tmp_path):
     build, judges = feed
 
@@ -79,6 +80,7 @@ def test_a_resumed_training_keeps_the_batches_that_fitted(feed, tmp_path):
     assert [record.batch_size for record in history.records] == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_suffice_for_one_picture_is_an_error_that_says_what_to_do(feed):
     notes = []
     with pytest.raises(TrainingError, match=r"a batch of one picture.*`model\.backbone`"):
