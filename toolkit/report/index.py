@@ -32,6 +32,9 @@ _PURPOSES = {
     "evaluate": "Measure, and estimate the hidden score",
     "package": "Build and prove the submission",
     "preview": "Look at what the network sees",
+    "tune-modify": "Sweep two settings around the best",
+    "tune-unfreeze": "Unfreeze where settings do not help",
+    "tune-compare": "Search methods under one budget",
 }
 
 

@@ -7,7 +7,7 @@ continues the study, and moving the data or the results changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1, "preview": 1}
+SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1, "preview": 1, "tune-modify": 1}
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
@@ -73,6 +73,17 @@ def tune_key(config: Config, cleaned: str) -> str:
         module = config.tune.metric.partition(":")[0].replace(".", "/") + ".py"
         values["metric"] = [config.tune.metric, _content(str((config.file.parent if config.file else Path()) / module))]
     return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), values)
+
+
+def modify_key(searched: str, best: Mapping[str, Any], folds: int) -> str:
+    """Key of `tune --modify`.
+
+    Args:
+        searched: Key of the search.
+        best: Its best settings: they are swept around.
+        folds: Folds that judge each value.
+    """
+    return make_key("tune-modify", SCHEMA["tune-modify"], searched, dict(best), folds)
 
 
 def _content(path: str) -> str:

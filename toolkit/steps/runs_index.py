@@ -10,7 +10,7 @@ from toolkit.artifacts import RunDir
 from toolkit.report import Figure, RunSummary, write_index
 
 ROAD = ("clean", "tune", "ensemble", "evaluate", "package")
-ASIDE = ("preview",)  # no part of the road: shown where they have run
+ASIDE = ("preview", "tune-modify", "tune-unfreeze", "tune-compare")  # no part of the road: shown where they have run
 
 
 def write_runs_index(folder: Path, config: str) -> Path:
@@ -52,6 +52,6 @@ def _summary(step: str, run: RunDir, config: str) -> RunSummary:
         when=datetime.fromtimestamp(marker.stat().st_mtime).astimezone(),
         figures=figures,
         report=report if report.exists() else None,
-        command=f"toolkit {step} -c {config}",
+        command=f"toolkit {step.replace('-', ' --')} -c {config}",
         latest=(run.path.parent / "latest").resolve() == run.path.resolve(),
     )

@@ -133,7 +133,10 @@ def _has_more(run: RunDir, config: Config) -> bool:
 
 
 def tuned_config(project: Project, cleaned: Cleaned) -> tuple[Config, dict[str, Any]]:
-    """The settings to train with, and those among them that `tune` found (empty where it has not finished)."""
+    """The settings to train with, and those among them that `tune` found (empty where it has not finished).
+
+    Where `tune --modify` has swept around this very result, what it accepted counts too.
+    """
     config = project.config
     if config.ensemble.tuned == "never":
         return config, {}
@@ -141,6 +144,9 @@ def tuned_config(project: Project, cleaned: Cleaned) -> tuple[Config, dict[str, 
     if not run.done:
         return config, {}
     found: dict[str, Any] = read_json(run.path / "best.json")["params"]
+    swept = project.run("tune-modify", keys.modify_key(run.path.name, found, config.ensemble.folds))
+    if swept.done:
+        found = read_json(swept.path / "best.json")["params"]
     return apply(config, found), found
 
 

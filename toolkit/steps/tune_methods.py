@@ -13,7 +13,6 @@ from toolkit.console import TextTable
 from toolkit.errors import SearchError, StepOrderError
 from toolkit.evaluation.corruptions import check_disjoint
 from toolkit.manifest import Manifest
-from toolkit.metrics import metric
 from toolkit.report import Section
 from toolkit.steps import keys
 from toolkit.steps.clean import cleaned_data
@@ -30,8 +29,10 @@ from toolkit.steps.pages.tune_methods import (
 from toolkit.steps.project import Project
 from toolkit.steps.results import StepResult
 from toolkit.steps.splits import reporting_split
-from toolkit.steps.tune import STUDY, conditions, dimension_range, tune_step
+from toolkit.steps.trials import trial_metric
+from toolkit.steps.tune import conditions, dimension_range, tune_step
 from toolkit.steps.tune_objective import FoldObjective, HalvedSelection, setting, settings_of
+from toolkit.steps.tune_search import storage_of
 from toolkit.tuning.analysis import analyse
 from toolkit.tuning.comparison import EPOCHS_A_SET, Cell, Contest, compare
 from toolkit.tuning.judging import Ledger
@@ -70,6 +71,8 @@ class MethodResult(StepResult):
 
     def lines(self) -> list[str]:
         """Where the page is, and how to use what was found."""
+        if self.step == "tune-modify":
+            return [*super().lines(), "`toolkit ensemble` trains with these settings."]
         given = " ".join(f"--set {name}={value}" for name, value in self.best_params.items())
         return [*super().lines(), f"To train with these settings: toolkit ensemble --set ensemble.tuned=never {given}"]
 
@@ -124,14 +127,12 @@ def modify_step(project: Project) -> MethodResult:
         )
     best = read_json(searched.path / "best.json")["params"]
     folds = config.ensemble.folds
-    run = project.run("tune-modify", make_key("tune-modify", SCHEMA, searched.path.name, best, folds))
-    space, objective = _space(project), metric(config.tune.metric)
+    run = project.run("tune-modify", keys.modify_key(searched.path.name, best, folds))
+    space, objective = _space(project), trial_metric(config)
 
     def compute(run: RunDir) -> dict[str, Any]:
         start(config)
-        complete = [
-            trial for trial in load_study(searched.path / "journal.log", STUDY).trials if trial.value is not None
-        ]
+        complete = [trial for trial in load_study(*storage_of(config, searched)).trials if trial.value is not None]
         scores = [trial.value or 0.0 for trial in complete]
         analysis = analyse([trial.params for trial in complete], scores, space, direction=objective.direction)
         if analysis is None:
@@ -158,7 +159,7 @@ def unfreeze_step(project: Project, attempts: int) -> MethodResult:
     """Sequential search that unfreezes one more layer where a set does not improve (report D)."""
     config, (cleaned_key, development) = project.config, _development(project)
     run = project.run("tune-unfreeze", make_key("tune-unfreeze", SCHEMA, keys.tune_key(config, cleaned_key), attempts))
-    space, objective = _space(project), metric(config.tune.metric)
+    space, objective = _space(project), trial_metric(config)
     needed = ("model.unfreeze", "train.learning_rate", "train.batch_size")
 
     def compute(run: RunDir) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def compare_step(project: Project, methods: Sequence[str], epochs: int, others: 
     ready = [_development(one) for one in projects]
     searched = [keys.tune_key(one.config, key) for one, (key, _) in zip(projects, ready, strict=True)]
     run = project.run("tune-compare", make_key("tune-compare", SCHEMA, searched, list(methods), epochs))
-    objective = metric(config.tune.metric)
+    objective = trial_metric(config)
 
     def compute(run: RunDir) -> dict[str, Any]:
         start(config)
