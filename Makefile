@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 demo: $(VENV)/.demo
 	@$(BIN)/toolkit demo
 
+# Two processes, a file of tests at a time: most tests build networks, which one core does.
 test: $(VENV)/.dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.dev
 	@$(BIN)/pytest -m slow

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 TRAINING = """
 import os, signal, sys
@@ -118,6 +119,7 @@ run("float16", stops[3], optimizer="nadam", precision="mixed_float16", accumulat
 """
 
 
+@pytest.mark.slow
 def test_every_setting_resumes_bit_equal_in_a_new_process(tmp_path):
     # Stopped in the third and fourth epoch, and (phases: 30 batches each) in the first and, later, the second phase.
     def start(name, *stops):
