@@ -9,16 +9,9 @@ of 3 epochs, the first epoch of each trial (which compiles the graph) left out i
 epochs that our trials really trained.
 """
 
-import numpy as np
-from tune_common import arguments, contest, report, run_peer, run_tune, save_arrays
+from tune_common import arguments, contest, epoch_seconds, report, run_peer, run_tune, save_arrays
 
 MUST = 25.0
-
-
-def epoch_seconds(found):
-    """Mean seconds of an epoch after the first of its training, if there are any."""
-    later = [second for training in found["epoch_seconds"] for second in training[1:]]
-    return float(np.mean(later or [second for training in found["epoch_seconds"] for second in training]))
 
 
 def main():
@@ -46,8 +39,8 @@ def main():
     needed = each * ours["epochs"]
     ratio = needed / ours["wall"]
     report(
-        f"{ours['trials']} head trials, {ours['epochs']} epochs, {options.images} pictures, EfficientNet-Lite0 at 96 px, "
-        "frozen: seconds of `toolkit tune` against Optuna around a Keras model (its seconds an epoch, extrapolated)",
+        f"{ours['trials']} head trials, {ours['epochs']} epochs, {options.images} pictures, frozen EfficientNet-Lite0: "
+        "seconds of `toolkit tune` against Optuna around a Keras model (its seconds an epoch, extrapolated)",
         round(ours["wall"], 1), round(needed, 1), round(ratio, 1), MUST, ratio >= MUST,
     )  # fmt: skip
 

@@ -163,6 +163,28 @@ def run_peer(script, *options, python=sys.executable):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def epoch_seconds(found):
+    """Mean seconds of a peer's epoch after the first of its training, which compiles, if there are any."""
+    later = [second for training in found["epoch_seconds"] for second in training[1:]]
+    return float(np.mean(later or [second for training in found["epoch_seconds"] for second in training]))
+
+
+def random_settings(count, seed):
+    """Sets of values drawn evenly from report A's space, units of layers that do not exist left out."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        layers = int(rng.integers(1, 4))
+        values = {"model.head.layers": layers}
+        for number in range(layers):
+            values[f"model.head.units.{number}"] = int(rng.choice(SPACE[f"model.head.units.{number}"]["choice"]))
+        values["model.head.dropout"] = float(rng.uniform(0.2, 0.5))
+        values["train.learning_rate"] = float(10 ** rng.uniform(-4, -2))
+        values["train.batch_size"] = int(rng.choice([32, 64, 128]))
+        found.append(values)
+    return found
+
+
 def report(claim, ours, peer, ratio, must, holds):
     """Print the closing line of a benchmark."""
     print(json.dumps({"claim": claim, "ours": ours, "peer": peer, "ratio": ratio, "must": must, "holds": bool(holds)}))

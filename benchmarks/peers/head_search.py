@@ -25,6 +25,14 @@ from toolkit.nn.backbones import build_backbone
 SIZE = 96
 
 
+def fit(model, data, batch_size, options, callbacks):
+    """Train, keep the epoch with the best validation loss, as we do; its accuracy on the selection pictures."""
+    training, selection = datasets(data, batch_size)
+    best = keras.callbacks.EarlyStopping("val_loss", patience=options.epochs, restore_best_weights=True)
+    model.fit(training, validation_data=selection, epochs=options.epochs, callbacks=[*callbacks, best], verbose=0)
+    return float(model.evaluate(selection, verbose=0, return_dict=True)["accuracy"])
+
+
 class Clock(keras.callbacks.Callback):
     """Seconds of each epoch with its validation."""
 
@@ -90,11 +98,9 @@ def with_optuna(data, options, clock):
             "dropout": trial.suggest_float("dropout", 0.2, 0.5),
             "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
         }
-        training, selection = datasets(data, trial.suggest_categorical("batch_size", [32, 64, 128]))
+        batch_size = trial.suggest_categorical("batch_size", [32, 64, 128])
         keras.backend.clear_session()
-        model = build(settings, len(data["classes"]))
-        history = model.fit(training, validation_data=selection, epochs=options.epochs, callbacks=[clock], verbose=0)
-        return max(history.history["val_accuracy"])
+        return fit(build(settings, len(data["classes"])), data, batch_size, options, [clock])
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=options.seed))
     study.optimize(objective, n_trials=options.trials)
@@ -117,17 +123,15 @@ def with_keras_tuner(data, options, clock):
             return build(settings, len(data["classes"]))
 
         def fit(self, hp, model, *args, callbacks=(), **kwargs):
-            training, selection = datasets(data, hp.Choice("batch_size", [32, 64, 128]))
             # The tuner copies its callbacks for each training; ours must be the one that is read afterwards.
-            return model.fit(
-                training, validation_data=selection, epochs=options.epochs, callbacks=[*callbacks, clock], verbose=0
-            )
+            own = [*callbacks, clock]
+            return {"val_accuracy": fit(model, data, hp.Choice("batch_size", [32, 64, 128]), options, own)}
 
     kind = {"random": keras_tuner.RandomSearch, "bayesian": keras_tuner.BayesianOptimization}[options.engine]
     with tempfile.TemporaryDirectory() as folder:
         tuner = kind(
-            Hyper(), objective="val_accuracy", max_trials=options.trials, seed=options.seed, directory=folder,
-            overwrite=True,
+            Hyper(), objective=keras_tuner.Objective("val_accuracy", "max"), max_trials=options.trials,
+            seed=options.seed, directory=folder, overwrite=True,
         )  # fmt: skip
         tuner.search(verbose=0)
         return [float(trial.score) for trial in tuner.oracle.get_best_trials(options.trials)]
