@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from toolkit.nn.choices import choose
+from toolkit.nn.fused_adam import fused
 
 OPTIMIZERS: Mapping[str, Any] = {
     "lion": keras.optimizers.Lion,
@@ -19,6 +20,7 @@ OPTIMIZERS: Mapping[str, Any] = {
     "nadam": keras.optimizers.Nadam,
     "adadelta": keras.optimizers.Adadelta,
 }
+_FUSED = ("adam", "adamw")
 
 
 def build_optimizer(
@@ -59,6 +61,8 @@ def build_optimizer(
         settings["global_clipnorm"] = clip_norm
     if accumulate > 1:
         settings["gradient_accumulation_steps"] = accumulate
+    if name in _FUSED:
+        kind = fused(kind)
     if scales is not None:
         kind = _scaled(kind, list(scales))
     optimizer = kind(learning_rate, **settings)
