@@ -91,6 +91,7 @@ class Lines:
         log_x: The same for x.
         style: How the values are written.
         x_style: How the positions are written.
+        y_range: Ends of the y axis, so that charts beside each other can be compared; None chooses.
     """
 
     series: Sequence[Line]
@@ -101,6 +102,7 @@ class Lines:
     log_x: bool = False
     style: Style = "auto"
     x_style: Style = "auto"
+    y_range: tuple[float, float] | None = None
     template: ClassVar[str] = "chart.html"
 
 
