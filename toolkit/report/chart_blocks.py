@@ -122,6 +122,7 @@ class Heatmap:
             to the largest.
         style: How the numbers are written.
         digits: Decimals; None chooses.
+        fit: Widest it should be, CSS pixels: cells become smaller until it is; None leaves them.
     """
 
     matrix: Sequence[Sequence[float]]
@@ -133,6 +134,7 @@ class Heatmap:
     shade: Literal["row", "value"] = "row"
     style: Style = "auto"
     digits: int | None = None
+    fit: int | None = None
     template: ClassVar[str] = "chart.html"
 
     def __post_init__(self) -> None:

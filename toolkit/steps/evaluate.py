@@ -25,7 +25,7 @@ from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.evaluate import Evaluated, evaluate_sections
 from toolkit.steps.project import Project
 from toolkit.steps.results import interval, percent
-from toolkit.steps.testing import Tester, corrupted
+from toolkit.steps.testing import LocalPredictor, corrupted
 
 __all__ = ["EvaluateResult", "evaluate_step"]
 
@@ -64,19 +64,21 @@ def _evaluate(
     holdout = ensemble.split.smaller
     ids = holdout.image_ids.tolist()
     read = project.pixels(project.manifest, project.hashes).read
-    tester = Tester(project, ensemble, run)
-    clean_probabilities = tester.predict("clean", "Local test: clean pictures", read, ids)
+    predictor = LocalPredictor(project, ensemble, run)
+    clean_probabilities = predictor.predict("clean", "Local test: clean pictures", read, ids)
     clean = score(holdout.labels, clean_probabilities, holdout.classes, seed=config.seed)
     run.log_metrics(test="clean", accuracy=clean.accuracy.value)
     tested = holdout.select([ids[row] for row in stratified(holdout.labels, config.evaluate.pictures, config.seed)])
-    tests, probabilities = _local_tests(ensemble, tested, tester, read, metric, run)
+    tests, probabilities = _local_tests(ensemble, tested, predictor, read, metric, run)
     several = len(config.evaluate.severities) > 1
     results = {test.label if several else test.name: test.scores for test in tests}
     estimate = range_estimate(clean, results)
     extra_scores = None
     if extra is not None:
         store = project.pixels(extra, extra_hashes)
-        seen = tester.predict("data", "Your own labelled pictures", store.read, extra.image_ids.tolist(), shared=False)
+        seen = predictor.predict(
+            "data", "Your own labelled pictures", store.read, extra.image_ids.tolist(), shared=False
+        )
         extra_scores = score(extra.labels, seen, extra.classes, seed=config.seed)
     means = noisy(tests, [test.scores.accuracy.value for test in tests])
     told = _told(metric, tests, holdout, clean_probabilities, config.seed)
@@ -162,7 +164,7 @@ def _unpractised(means: Noisy) -> str:
 
 
 def _local_tests(
-    ensemble: Ensemble, tested: Manifest, tester: Tester, read: Read, metric: Metric, run: RunDir
+    ensemble: Ensemble, tested: Manifest, predictor: LocalPredictor, read: Read, metric: Metric, run: RunDir
 ) -> tuple[list[LocalTest], dict[str, np.ndarray]]:
     """Every corruption at every severity, with its probabilities `(n, k)` by label."""
     config = ensemble.config
@@ -173,7 +175,7 @@ def _local_tests(
     for number, (row, severity) in enumerate(cells, start=1):
         words = f"Local test {number} of {len(cells)}: {row.name.replace('_', ' ')} {severity}"
         seen = corrupted(read, row.name, severity, config.seed)
-        found = tester.predict(f"{row.name}-{severity}", words, seen, ids)
+        found = predictor.predict(f"{row.name}-{severity}", words, seen, ids)
         scores: Scores = score(tested.labels, found, tested.classes, seed=config.seed)
         overlaps = row.family in families or row.name in practised
         value = metric.function(tested.labels, found)

@@ -13,7 +13,7 @@ from toolkit.evaluation.local_tests import LocalTest, Noisy, worst_class
 from toolkit.metrics import Scores
 from toolkit.steps.results import Interval, StepResult, interval, percent
 
-_OVERLAPS = "overlaps the training augmentation"
+_OVERLAPS = "* of a kind that the training augmentation contains: it flatters"
 MOST_CLASSES = 40  # rows of the table by class in a console
 
 
@@ -131,41 +131,43 @@ class EvaluateResult(StepResult):
 
     def _scores(self) -> TextTable:
         severities = sorted({test.severity for test in self.tests})
-        several = [f"severity {severity}" for severity in severities] if len(severities) > 1 else []
-        named = [self.metric.name] if self.metric else []
-        columns = ("local test", *several, "mean accuracy" if several else "accuracy", *named, "")
+        several = [str(severity) for severity in severities] if len(severities) > 1 else []
+        named = [self.metric.name.rpartition(":")[2]] if self.metric else []
         empty = [""] * len(several)
         value = self.metric
-        rows = [("clean", *empty, str(self.clean), *_number(value.clean.value if value else None), "")]
+
+        def row(name: str, accuracy: Interval | float | str, metric: float | None = None) -> tuple[str, ...]:
+            # Severities in columns leave no room for intervals.
+            if isinstance(accuracy, Interval):
+                accuracy = accuracy.value if several else str(accuracy)
+            told = accuracy if isinstance(accuracy, str) else f"{accuracy:.3f}"
+            return (name, *empty, told, *(["" if metric is None else f"{metric:.3f}"] if named else []))
+
+        rows = [row("clean", self.clean, value.clean.value if value else None)]
         for name, scores in self.corrupted.items():
             own = [test for test in self.tests if test.corruption == name]
+            shown = f"{name} *" if name in self.overlapping else name
+            filled = row(shown, scores, sum(test.metric for test in own) / len(own))
             each = [f"{test.accuracy.value:.3f}" for test in own] if several else []
-            mean = sum(test.metric for test in own) / len(own)
-            rows.append(
-                (name, *each, str(scores), *_number(mean if value else None), _OVERLAPS * (name in self.overlapping))
-            )
-        rows += self._means(empty)
-        rows.append(
-            ("estimated hidden score", *empty, f"{self.estimate.low:.3f} to {self.estimate.high:.3f}",
-             *([""] if named else []), "provisional")
-        )  # fmt: skip
+            rows.append((shown, *each, *filled[1 + len(several) :]))
+        rows.append(row("noisy: mean of all", self.noisy, value.noisy if value else None))
+        if self.noisy_without_overlap is None:
+            rows.append(row("noisy without overlap", "none: all overlap"))
+        elif self.overlapping:
+            unpractised = value.noisy_without_overlap if value else None
+            rows.append(row("noisy without overlap", self.noisy_without_overlap, unpractised))
+        rows.append(row("estimated hidden score", f"{self.estimate.low:.3f} to {self.estimate.high:.3f}"))
         if self.extra:
-            rows.append(("--data", *empty, str(self.extra), *([""] if named else []), "labelled pictures of your own"))
-        corrupted = "" if self.tested == self.images else f", {self.tested:,} of them corrupted"
-        title = f"Accuracy on {self.images:,} holdout pictures{corrupted}, with 95 % intervals"
-        return TextTable(title, columns, tuple(rows))
+            rows.append(row("--data", self.extra))
+        captions = [_OVERLAPS] * bool(self.overlapping) + ["The estimate is provisional"]
+        columns = ("local test", *several, "mean" if several else "accuracy", *named)
+        return TextTable(self._title(bool(several)), columns, tuple(rows), "; ".join(captions))
 
-    def _means(self, empty: list[str]) -> list[tuple[str, ...]]:
-        value = self.metric
-        rows: list[tuple[str, ...]] = []
-        note = "all overlap the training augmentation" if self.noisy_without_overlap is None else ""
-        rows.append(("noisy: mean of all", *empty, f"{self.noisy:.3f}", *_number(value.noisy if value else None), note))
-        if self.overlapping and self.noisy_without_overlap is not None:
-            rows.append(
-                ("noisy without overlap", *empty, f"{self.noisy_without_overlap:.3f}",
-                 *_number(value.noisy_without_overlap if value else None), "what training did not practise")
-            )  # fmt: skip
-        return rows
+    def _title(self, several: bool) -> str:
+        corrupted = "" if self.tested == self.images else f", {self.tested:,} of them corrupted"
+        return f"Accuracy on {self.images:,} holdout pictures{corrupted}, " + (
+            "by severity" if several else "with 95 % intervals"
+        )
 
 
 def headline(clean: Scores, noisy: Noisy, estimate: Estimate, metric: Mapping[str, Any] | None) -> dict[str, str]:
@@ -228,8 +230,3 @@ def _class_table(classes: tuple[ClassRow, ...]) -> TextTable:
     caption = f"{absent} further classes have no pictures there" if absent else ""
     return TextTable("--data by class, worst first", ("class", "precision", "recall", "F1", "pictures"), tuple(rows),
                      caption)  # fmt: skip
-
-
-def _number(value: float | None) -> list[str]:
-    """A cell of the metric's column; none where there is no such column."""
-    return [] if value is None else [f"{value:.3f}"]

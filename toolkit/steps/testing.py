@@ -23,7 +23,7 @@ _IDENTITY = "tests.json"
 _KEPT_BYTES = 512_000_000
 
 
-class Tester:
+class LocalPredictor:
     """Predicts local tests with an ensemble.
 
     A file that is there already is not made again: neither one of this run, after an interruption, nor one of another

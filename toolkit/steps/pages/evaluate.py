@@ -11,11 +11,12 @@ from toolkit.evaluation.estimate import Estimate
 from toolkit.evaluation.local_tests import LocalTest, Noisy, by_corruption, mean_accuracy
 from toolkit.manifest import Manifest
 from toolkit.metrics import Metric, Scores
-from toolkit.report import Block, Cell, Code, Column, Figure, Figures, Interval, Mark, Note, Section, Table
+from toolkit.report import Badge, Block, Cell, Code, Column, Figure, Figures, Interval, Mark, Note, Row, Section, Table
 from toolkit.steps.pages.ensemble import measure
 from toolkit.steps.pages.evaluate_classes import class_sections, reliability_section
 from toolkit.steps.pages.evaluate_pictures import wrong_sections
 from toolkit.steps.pages.evaluate_tests import metric_words, test_sections
+from toolkit.steps.results import percent
 
 Read = Callable[[Sequence[str]], np.ndarray]
 
@@ -78,7 +79,7 @@ def _glance(found: Evaluated) -> Section:
     grouped = {name: mean_accuracy(same) for name, same in by_corruption(found.tests).items()}
     worst = min(grouped, key=lambda name: grouped[name].value)
     tiles = [
-        Figure("estimated hidden score", f"{estimate.low:.1%} to {estimate.high:.1%}", "provisional", "warn"),
+        Figure("estimated hidden score", f"{percent(estimate.low)} to {percent(estimate.high)}", "provisional", "warn"),
         Figure("clean local score", found.clean.accuracy.value, f"{len(found.holdout):,} pictures", "plain", "percent",
                1),
         *_noisy_tiles(noisy),
@@ -123,11 +124,14 @@ def _notes(found: Evaluated) -> list[tuple[str, str]]:
             (f"The training augmentation contains the like of {', '.join(f'`{name}`' for name in overlapping)}. These "
              "tests flatter the network; the noisy local score leaves them out.", "warn")
         )  # fmt: skip
+    limits = []
     if len(found.tested) < len(found.holdout):
-        notes.append(
-            (f"Corrupted were {len(found.tested):,} of the {len(found.holdout):,} holdout pictures, of each class its "
-             "share (`evaluate.pictures`).", "plain")
-        )  # fmt: skip
+        limits.append(f"Corrupted were {len(found.tested):,} of the {len(found.holdout):,} holdout pictures, of each "
+                      "class its share (`evaluate.pictures`).")  # fmt: skip
+    if found.left_out:
+        limits.append(f"No local test is of the kind {', '.join(found.left_out)}.")
+    if limits:
+        notes.append((" ".join(limits), "plain"))
     absent = [name for name, row in zip(found.clean.class_names, found.clean.per_class, strict=True) if not row.support]
     if absent:
         notes.append(
@@ -136,8 +140,6 @@ def _notes(found: Evaluated) -> list[tuple[str, str]]:
         )  # fmt: skip
     if len(found.holdout.classes) == 1:
         notes.append(("There is one class only, so every prediction is right and no score says anything.", "bad"))
-    if found.left_out:
-        notes.append((f"No local test is of the families {', '.join(found.left_out)}.", "plain"))
     return notes
 
 
@@ -161,46 +163,49 @@ def _interval(found: Evaluated) -> Interval:
 
 def _means(found: Evaluated) -> Section:
     """Scores on clean pictures, under each family, and on the user's own pictures."""
+    own = found.clean_metric is not None
     columns: list[Column | str] = [
         "local test",
         Column("tests", note="corruptions times severities"),
         Column("accuracy", style="percent", digits=1),
-        *([Column(metric_words(found.metric), digits=3)] if found.clean_metric is not None else []),
+        *([Column(metric_words(found.metric), digits=3)] if own else []),
         Column("macro F1", digits=3),
-        Column("weighted F1", digits=3),
         Column("log loss", digits=3),
-        Column("calibration error", style="percent", digits=1),
+        Column("ECE", style="percent", digits=1, note="expected calibration error"),
+        "",
     ]
 
     def row(name: str, scores: Scores, value: float | None) -> list[Cell]:
-        own: list[Cell] = [] if found.clean_metric is None else [value]
-        return [name, None, measure(scores.accuracy), *own, measure(scores.macro_f1), measure(scores.weighted_f1),
-                scores.log_loss.value if scores.log_loss else None, scores.calibration_error]  # fmt: skip
+        return [name, None, measure(scores.accuracy), *([value] if own else []), measure(scores.macro_f1),
+                scores.log_loss.value if scores.log_loss else None, scores.calibration_error, ""]  # fmt: skip
 
-    def mean(name: str, tests: Sequence[LocalTest]) -> list[Cell]:
-        own: list[Cell] = [] if found.clean_metric is None else [float(np.mean([test.value for test in tests]))]
+    def mean(name: str, tests: Sequence[LocalTest], strong: bool = False) -> Row:
         scores = [test.scores for test in tests]
-        return [
-            name, len(tests), float(np.mean([one.accuracy.value for one in scores])), *own,
+        overlaps = sum(test.overlaps for test in tests)
+        told = "overlaps" if overlaps == len(tests) else f"{overlaps} overlap"
+        cells: list[Cell] = [
+            name, len(tests), float(np.mean([one.accuracy.value for one in scores])),
+            *([float(np.mean([test.value for test in tests]))] if own else []),
             float(np.mean([one.macro_f1.value for one in scores])),
-            float(np.mean([one.weighted_f1.value for one in scores])),
             float(np.mean([one.log_loss.value for one in scores if one.log_loss])),
             float(np.mean([one.calibration_error for one in scores if one.calibration_error is not None])),
+            Badge(told, "warn") if overlaps else "",
         ]  # fmt: skip
+        return Row(cells, "warn" if strong else "plain")
 
-    rows = [row("clean", found.clean, found.clean_metric)]
-    rows += [mean(f"family {family}", [test for test in found.tests if test.family == family])
+    rows: list[Row | list[Cell]] = [row("clean", found.clean, found.clean_metric)]
+    rows += [mean(family, [test for test in found.tests if test.family == family])
              for family in dict.fromkeys(test.family for test in found.tests)]  # fmt: skip
     rows.append(mean("all corruptions", found.tests))
     unpractised = [test for test in found.tests if not test.overlaps]
     if unpractised and len(unpractised) < len(found.tests):
-        rows.append(mean("without overlap", unpractised))
+        rows.append(mean("without overlap", unpractised, strong=True))
     if found.extra:
-        rows.append(row("your labelled pictures", found.extra, None))
+        rows.append(row("your pictures", found.extra, None))
     return Section(
-        "Scores",
-        "Intervals hold 95 %. Macro averages weigh every class equally, weighted ones by its pictures. The calibration "
-        "error is the mean gap between confidence and accuracy.",
+        "Scores by family",
+        "Means over corruptions and severities; intervals hold 95 %. Macro averages weigh every class equally. The "
+        "calibration error is the mean gap between confidence and accuracy.",
         [Table(columns, rows, sortable=False)],
     )
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.evaluation.local_tests import LocalTest, by_corruption, mean_accuracy, pooled_confusion, recalls
-from toolkit.metrics import Reliability, Scores, reliability
+from toolkit.metrics import Reliability, Scores, reliability, wilson
 from toolkit.report import Beside, Cell, Column, Details, Heatmap, Line, Lines, Row, Section, Table
 from toolkit.steps.pages.ensemble import class_table
+from toolkit.steps.results import percent
 
 if TYPE_CHECKING:
     from toolkit.steps.pages.evaluate import Evaluated
+
+_HALF_PAGE = 484  # CSS pixels
 
 
 def class_sections(
@@ -88,7 +91,7 @@ def _class_losses(classes: Sequence[str], clean: Scores, grouped: Mapping[str, S
 
 
 def _confusion(caption: str, matrix: Sequence[Sequence[float]], classes: Sequence[str]) -> Heatmap:
-    return Heatmap(matrix, classes, classes, "true class", "predicted class", caption)
+    return Heatmap(matrix, classes, classes, "true class", "predicted class", caption, fit=_HALF_PAGE)
 
 
 def reliability_section(found: Evaluated) -> Section:
@@ -105,14 +108,21 @@ def reliability_section(found: Evaluated) -> Section:
 
 
 def _diagram(caption: str, measured: Reliability) -> Lines:
+    bins = [wilson(share * count, count) for share, count in zip(measured.accuracy, measured.counts, strict=True)]
     return Lines(
         [
-            Line("measured", measured.confidence, measured.accuracy),
+            Line(
+                "measured, with 95 % interval",
+                measured.confidence,
+                measured.accuracy,
+                [one.low for one in bins],
+                [one.high for one in bins],
+            ),
             Line("perfect", [0.0, 1.0], [0.0, 1.0], kind="dashed"),
         ],
         "confidence",
         "accuracy",
-        f"{caption}: calibration error {measured.error:.1%}",
+        f"{caption}: calibration error {percent(measured.error)}",
         style="percent",
         x_style="percent",
         y_range=(0.0, 1.0),

@@ -47,7 +47,7 @@ def test_sections(tests: Sequence[LocalTest], metric: Metric, clean: tuple[float
         blocks = [_bars(tests)]
         title, text = "Corruptions", f"All at severity {severities[0]} of 5. {told}".strip()
     else:
-        blocks = [_maps(tests, metric, severities)]
+        blocks = _maps(tests, metric, severities)
         title, text = "Corruptions by severity", f"Severities run from 1, slight, to 5, strong. {told}".strip()
     blocks.append(Details("All local tests in figures", [_table(tests, metric)], open=len(tests) <= 12))
     sections = [Section(title, text, blocks)]
@@ -75,7 +75,7 @@ def _bars(tests: Sequence[LocalTest]) -> Bars:
     )
 
 
-def _maps(tests: Sequence[LocalTest], metric: Metric, severities: Sequence[int]) -> Beside:
+def _maps(tests: Sequence[LocalTest], metric: Metric, severities: Sequence[int]) -> list[Block]:
     grouped = by_corruption(tests)
     names = [_named(same[0]) for same in grouped.values()]
     columns = [str(severity) for severity in severities]
@@ -84,18 +84,16 @@ def _maps(tests: Sequence[LocalTest], metric: Metric, severities: Sequence[int])
         return Heatmap(values, names, columns, "", "severity", caption, "value", "percent" if percent else "auto",
                        0 if percent else 2)  # fmt: skip
 
-    maps = [
-        chart("Accuracy, %", [[test.scores.accuracy.value for test in same] for same in grouped.values()], True),
-        chart("Macro F1", [[test.scores.macro_f1.value for test in same] for same in grouped.values()], False),
-        chart(
-            "Calibration error, %",
-            [[test.scores.calibration_error or 0.0 for test in same] for same in grouped.values()],
-            True,
-        ),
-    ]
+    accuracy = [[test.scores.accuracy.value for test in same] for same in grouped.values()]
+    macro = [[test.scores.macro_f1.value for test in same] for same in grouped.values()]
+    own = [[test.value for test in same] for same in grouped.values()]
+    errors = [[test.scores.calibration_error or 0.0 for test in same] for same in grouped.values()]
+    maps = [chart("Accuracy", accuracy, True), chart("Macro F1", macro, False)]
     if metric.name not in {"accuracy", "macro_f1"}:
-        maps.insert(1, chart(metric_words(metric), [[test.value for test in same] for same in grouped.values()], False))
-    return Beside(maps, width=470)
+        maps.append(chart(metric_words(metric).capitalize(), own, False))
+    maps.append(chart("Calibration error", errors, True))
+    told = " and ".join(chart.caption for chart in maps[2:]) + " by severity"
+    return [Beside(maps[:2], width=400), Details(told, [Beside(maps[2:], width=400)])]
 
 
 def _curves(tests: Sequence[LocalTest], metric: Metric, clean: tuple[float, float]) -> Section:
