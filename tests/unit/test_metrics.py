@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from toolkit.errors import ConfigError, DataError
-from toolkit.metrics import METRICS, calibration_error, metric, score, score_labels, wilson
+from toolkit.metrics import METRICS, calibration_error, metric, reliability, resampled, score, score_labels, wilson
 
 NAMES = ("a", "b", "c", "d")
 
@@ -101,3 +101,35 @@ def test_objectives_know_their_direction():
         assert better == (objective.direction == "maximize")
     with pytest.raises(ConfigError, match="accuracy"):
         metric("acuracy")
+
+
+def test_a_reliability_diagram_holds_every_picture_once_and_its_gaps_are_the_error():
+    rng = np.random.default_rng(4)
+    probabilities = rng.dirichlet(np.full(4, 0.4), 500)
+    labels = rng.integers(0, 4, 500)
+    found = reliability(labels, probabilities)
+    assert sum(found.counts) == 500
+    right = np.dot(found.accuracy, found.counts)
+    assert right == pytest.approx((probabilities.argmax(axis=1) == labels).sum())
+    assert found.error == calibration_error(labels, probabilities)
+    assert list(found.confidence) == sorted(found.confidence)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_an_interval_around_its_value_that_shrinks_with_more_pictures(name):
+    rng = np.random.default_rng(5)
+
+    def measured(n):
+        labels = rng.integers(0, 3, n)
+        probabilities = rng.dirichlet(np.ones(3), n) * 0.6 + np.eye(3)[labels] * 0.4
+        return resampled(metric(name), labels, probabilities, resamples=60)
+
+    few, many = measured(40), measured(1000)
+    assert few.low <= few.value <= few.high
+    assert many.high - many.low < few.high - few.low
+
+
+def test_a_metric_of_rare_classes_can_be_resampled():
+    labels = np.array([0] * 30 + [1])
+    found = resampled(metric("auc"), labels, np.eye(2)[labels] * 0.5 + 0.25)
+    assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)

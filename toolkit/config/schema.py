@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from toolkit.config.section import Section, Share
-from toolkit.config.tune_schema import Dimension, Tune
+from toolkit.config.tune_schema import METRIC_PATTERN, Dimension, Tune
 
 Action = Literal["keep", "drop", "relabel"]
+Severity = Annotated[int, Field(ge=1, le=5)]
 
 
 class Data(Section):
@@ -290,10 +291,41 @@ class Evaluate(Section):
 
     corruptions: tuple[str, ...] = Field(
         ("white_noise", "gaussian_blur", "jpeg", "brightness"),
-        description="Corrupted local tests; white_noise is report A's. Families must not occur in tune.corruptions.",
+        min_length=1,
+        description="Corrupted local tests: names, families, or all (that tune.corruptions leaves); no family of both.",
     )
-    severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")
+    severity: Severity | tuple[Severity, ...] = Field(
+        3, description="Severity of these corruptions, 1-5, or a list of them."
+    )
+    pictures: int | None = Field(
+        None, ge=1, description="Holdout pictures that are corrupted, of each class its share; null: all."
+    )
+    metric: str = Field(
+        "accuracy",
+        pattern=METRIC_PATTERN,
+        description="Shown beside accuracy: macro_f1, log_loss, auc, quadratic_kappa, or module:function.",
+    )
+    direction: Literal["maximize", "minimize"] | None = Field(
+        None, description="Of a module:function; null: more is better."
+    )
     data: Path | None = Field(None, description="A labelled source of other pictures that is scored as well.")
+
+    @field_validator("corruptions", mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("severity")
+    @classmethod
+    def _each_once(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if value == ():
+            raise ValueError("severity is an empty list; give a number from 1 to 5, or several")
+        return value if isinstance(value, int) else tuple(sorted(set(value)))
+
+    @property
+    def severities(self) -> tuple[int, ...]:
+        """All of them, ascending."""
+        return (self.severity,) if isinstance(self.severity, int) else self.severity
 
 
 class Package(Section):

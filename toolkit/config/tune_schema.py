@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from toolkit.config.section import Section, Share
 
+METRIC_PATTERN = r"^(accuracy|macro_f1|log_loss|auc|quadratic_kappa|[\w.]+:\w+)$"
+
 
 class Limits(Section):
     """The fitting values of a dimension that another depends on."""
@@ -93,7 +95,7 @@ class Tune(Section):
     )
     metric: str = Field(
         "macro_f1",
-        pattern=r"^(accuracy|macro_f1|log_loss|auc|quadratic_kappa|[\w.]+:\w+)$",
+        pattern=METRIC_PATTERN,
         description="accuracy, macro_f1, log_loss, auc, quadratic_kappa, or module:function beside the config.",
     )
     direction: Literal["maximize", "minimize"] | None = Field(

@@ -2,6 +2,7 @@
 
 from toolkit.report.blocks import (
     Badge,
+    Beside,
     Block,
     Cell,
     Code,
@@ -32,6 +33,7 @@ __all__ = [
     "Axis",
     "Badge",
     "Bars",
+    "Beside",
     "Block",
     "Cell",
     "Code",

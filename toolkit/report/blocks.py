@@ -218,7 +218,21 @@ class Details:
     template: ClassVar[str] = "details.html"
 
 
-Block: TypeAlias = Figures | Table | Gallery | Chart | SearchChart | Note | Code | Details
+@dataclass(frozen=True)
+class Beside:
+    """Blocks next to each other where the page is wide enough, to be compared.
+
+    Attributes:
+        blocks: From left to right.
+        width: Least width of each, CSS pixels; what does not fit goes below.
+    """
+
+    blocks: Sequence[Block]
+    width: int = 440
+    template: ClassVar[str] = "beside.html"
+
+
+Block: TypeAlias = Figures | Table | Gallery | Chart | SearchChart | Note | Code | Details | Beside
 
 
 @dataclass(frozen=True)

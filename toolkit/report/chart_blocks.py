@@ -91,6 +91,7 @@ class Lines:
         log_x: The same for x.
         style: How the values are written.
         x_style: How the positions are written.
+        y_range: Ends of the y axis, so that charts beside each other can be compared; None chooses.
     """
 
     series: Sequence[Line]
@@ -101,6 +102,7 @@ class Lines:
     log_x: bool = False
     style: Style = "auto"
     x_style: Style = "auto"
+    y_range: tuple[float, float] | None = None
     template: ClassVar[str] = "chart.html"
 
 
@@ -120,6 +122,7 @@ class Heatmap:
             to the largest.
         style: How the numbers are written.
         digits: Decimals; None chooses.
+        fit: Widest it should be, CSS pixels: cells become smaller until it is; None leaves them.
     """
 
     matrix: Sequence[Sequence[float]]
@@ -131,6 +134,7 @@ class Heatmap:
     shade: Literal["row", "value"] = "row"
     style: Style = "auto"
     digits: int | None = None
+    fit: int | None = None
     template: ClassVar[str] = "chart.html"
 
     def __post_init__(self) -> None:

@@ -85,7 +85,10 @@ def _whisker(low: float, high: float) -> list[Markup]:
 def lines(block: Lines) -> Markup:
     """Draw lines over a grid with round ticks, legend above."""
     x_scale = Scale.around(chain.from_iterable(line.x for line in block.series), log=block.log_x, room=False)
-    y_scale = Scale.around(chain.from_iterable((*s.y, *s.low, *s.high) for s in block.series), log=block.log_y)
+    if block.y_range:
+        y_scale = Scale(*block.y_range, log=block.log_y)
+    else:
+        y_scale = Scale.around(chain.from_iterable((*s.y, *s.low, *s.high) for s in block.series), log=block.log_y)
     whole = all(float(value).is_integer() for line in block.series for value in line.x)
     parts = [*_grid(x_scale, y_scale, block, whole)]
     for index, line in enumerate(block.series):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -28,22 +29,48 @@ _MIDDLE = 0.6
 _FAINTEST = 0.06
 
 
+@dataclass(frozen=True)
+class _Box:
+    """Measures of a map whose cells are `side` high, CSS pixels."""
+
+    side: int
+    font: int
+    label_font: int
+    row_texts: list[str]
+    column_texts: list[str]
+    left: float
+    top: float
+    wide: float
+    tilted: bool
+    width: float
+
+    @classmethod
+    def of(cls, block: Heatmap, side: int, font: int) -> _Box:
+        columns = len(block.column_labels)
+        label_font = max(font, 9) if side >= 16 else font
+        row_texts, column_texts = _shorten(block.row_labels), _shorten(block.column_labels)
+        left = _width(row_texts, label_font) + 12 + (20 if block.row_title else 0)
+        widest = _width(column_texts, label_font)
+        roomy = block.shade == "value" and columns <= _FEW_COLUMNS and widest + 12 <= _WIDEST_CELL
+        wide = max(side, 64.0, widest + 12) if roomy else float(side)
+        tilted = widest > wide - 4
+        reach = widest * math.sin(math.pi / 4) if tilted else 0.0
+        top = (reach + label_font + 8 if tilted else label_font + 12) + (22 if block.column_title else 0)
+        width = left + columns * wide + reach + 4
+        return cls(side, font, label_font, row_texts, column_texts, left, top, wide, tilted, width)
+
+
 def heatmap(block: Heatmap) -> Markup:
     """Draw a matrix of shaded cells; the box scrolls sideways where the page is narrow."""
     rows, columns = len(block.row_labels), len(block.column_labels)
     if not rows or not columns:
         return tag("p", "Nothing to show.", class_="empty")
-    side, font = next(((s, f) for most, s, f in _SIZES if max(rows, columns) <= most), _SMALLEST_CELL)
-    label_font = max(font, 9) if side >= 16 else font
-    row_texts, column_texts = _shorten(block.row_labels), _shorten(block.column_labels)
-    left = _width(row_texts, label_font) + 12 + (20 if block.row_title else 0)
-    widest = _width(column_texts, label_font)
-    roomy = block.shade == "value" and columns <= _FEW_COLUMNS and widest + 12 <= _WIDEST_CELL
-    wide = max(side, 64.0, widest + 12) if roomy else float(side)
-    tilted = widest > wide - 4
-    reach = widest * math.sin(math.pi / 4) if tilted else 0.0
-    top = (reach + label_font + 8 if tilted else label_font + 12) + (22 if block.column_title else 0)
-    width, height = left + columns * wide + reach + 4, top + rows * side + 4
+    sizes = [(s, f) for most, s, f in _SIZES if max(rows, columns) <= most] or [_SMALLEST_CELL]
+    boxes = (_Box.of(block, side, font) for side, font in sizes)
+    box = next((box for box in boxes if block.fit is None or box.width <= block.fit), None)
+    box = box or _Box.of(block, *sizes[-1])
+    side, font, label_font, left, top = box.side, box.font, box.label_font, box.left, box.top
+    row_texts, column_texts, wide, tilted = box.row_texts, box.column_texts, box.wide, box.tilted
 
     parts = [*_titles(block, left, top, columns * wide, rows * side)]
     for index, (text, whole) in enumerate(zip(row_texts, block.row_labels, strict=True)):
@@ -56,8 +83,8 @@ def heatmap(block: Heatmap) -> Markup:
                          font_size=label_font, transform=turn))  # fmt: skip
     parts += _cells(block, left, top, wide, side, font)
     told = f"{rows} by {columns} matrix, rows {block.row_title or 'as labelled'}, columns {block.column_title or 'too'}"
-    picture = tag("svg", join(parts), class_="heatmap", role="img", aria_label=told, width=math.ceil(width),
-                  height=math.ceil(height))  # fmt: skip
+    picture = tag("svg", join(parts), class_="heatmap", role="img", aria_label=told, width=math.ceil(box.width),
+                  height=math.ceil(top + rows * side + 4))  # fmt: skip
     return tag("div", picture, class_="scroll")
 
 

@@ -9,58 +9,25 @@ from typing import Any
 import numpy as np
 
 from toolkit.artifacts import RunDir, write_json
-from toolkit.console import TextTable
-from toolkit.evaluation.corruptions import CORRUPTIONS, check_disjoint, corrupt, select
+from toolkit.evaluation.corruptions import CORRUPTIONS, Corruption, check_disjoint, reported
 from toolkit.evaluation.estimate import range_estimate
+from toolkit.evaluation.local_tests import LocalTest, Noisy, by_corruption, mean_accuracy, noisy
+from toolkit.evaluation.subset import stratified
 from toolkit.manifest import Manifest
-from toolkit.metrics import Scores, score
-from toolkit.predictions import Predictions
+from toolkit.metrics import Metric, Scores, objective_metric, resampled, score
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
+from toolkit.steps.evaluate_result import EvaluateResult, class_rows, headline, local_test_row
 from toolkit.steps.held_out import held_out_sections
-from toolkit.steps.members import Members, Read
-from toolkit.steps.networks import augmentation_families, held_out_corruptions, start
+from toolkit.steps.members import Read
+from toolkit.steps.networks import augmentation_families, held_out_corruptions
 from toolkit.steps.pages.common import write_step_page
-from toolkit.steps.pages.evaluate import evaluate_sections
+from toolkit.steps.pages.evaluate import Evaluated, evaluate_sections
 from toolkit.steps.project import Project
-from toolkit.steps.results import Interval, StepResult, interval, percent
+from toolkit.steps.results import interval, percent
+from toolkit.steps.testing import LocalPredictor, corrupted
 
-
-class EvaluateResult(StepResult):
-    """What the ensemble scores locally, and what that says of the hidden test.
-
-    Attributes:
-        images: Holdout pictures.
-        clean: Accuracy on them as they are.
-        noisy: Mean accuracy over the corrupted local tests.
-        corrupted: Accuracy under each corruption.
-        overlapping: Corruptions of a family that the training augmentation contains; their scores flatter.
-        estimate: The hidden accuracy to expect, provisional: the range over all local tests.
-        macro_f1: On clean pictures.
-        weighted_f1: On clean pictures.
-        extra: Accuracy on the further labelled source, None without one.
-    """
-
-    images: int
-    clean: Interval
-    noisy: float
-    corrupted: dict[str, Interval]
-    overlapping: tuple[str, ...]
-    estimate: Interval
-    macro_f1: Interval
-    weighted_f1: Interval
-    extra: Interval | None = None
-
-    def tables(self) -> list[TextTable]:
-        """One row a local test, the estimate last."""
-        rows = [("clean", str(self.clean), "")]
-        for name, scores in self.corrupted.items():
-            rows.append((name, str(scores), "overlaps the training augmentation" if name in self.overlapping else ""))
-        rows.append(("estimated hidden score", f"{self.estimate.low:.3f} to {self.estimate.high:.3f}", "provisional"))
-        if self.extra:
-            rows.append(("--data", str(self.extra), "labelled pictures of your own"))
-        title = f"Accuracy on {self.images:,} holdout pictures, with 95 % intervals"
-        return [TextTable(title, ("local test", "accuracy", ""), tuple(rows))]
+__all__ = ["EvaluateResult", "evaluate_step"]
 
 
 def evaluate_step(project: Project, data: Path | None = None) -> EvaluateResult:
@@ -92,72 +59,140 @@ def _evaluate(
     project: Project, ensemble: Ensemble, run: RunDir, extra: Manifest | None, extra_hashes: Sequence[str] | None
 ) -> dict[str, Any]:
     config = ensemble.config
-    start(config)
-    tests = config.evaluate
+    folder = config.file.parent if config.file else Path.cwd()
+    metric = objective_metric(config.evaluate.metric, folder, config.evaluate.direction, "evaluate.metric")
     holdout = ensemble.split.smaller
-    members = Members(ensemble.models, config.ensemble.vote, project.console)
-    read = project.pixels(project.manifest, project.hashes).read
     ids = holdout.image_ids.tolist()
-    names = {"clean": "clean pictures", **{row.name: row.name.replace("_", " ") for row in select(tests.corruptions)}}
-    results: dict[str, Scores] = {}
-    clean_probabilities = np.empty(0)
-    for name, words in names.items():
-        seen = read if name == "clean" else _corrupted(read, name, tests.severity, config.seed)
-        probabilities = members.predict(seen, ids, f"Local test: {words}")
-        Predictions.build(ids, probabilities, holdout.classes).save(run.path / f"predictions-{name}.npz")
-        results[name] = score(holdout.labels, probabilities, holdout.classes, seed=config.seed)
-        run.log_metrics(test=name, accuracy=results[name].accuracy.value)
-        if name == "clean":
-            clean_probabilities = probabilities
-    clean = results.pop("clean")
+    read = project.pixels(project.manifest, project.hashes).read
+    predictor = LocalPredictor(project, ensemble, run)
+    clean_probabilities = predictor.predict("clean", "Local test: clean pictures", read, ids)
+    clean = score(holdout.labels, clean_probabilities, holdout.classes, seed=config.seed)
+    run.log_metrics(test="clean", accuracy=clean.accuracy.value)
+    tested = holdout.select([ids[row] for row in stratified(holdout.labels, config.evaluate.pictures, config.seed)])
+    tests, probabilities = _local_tests(ensemble, tested, predictor, read, metric, run)
+    several = len(config.evaluate.severities) > 1
+    results = {test.label if several else test.name: test.scores for test in tests}
     estimate = range_estimate(clean, results)
-    families, held_out = augmentation_families(config), held_out_corruptions(config)
-    overlapping = [name for name in results if CORRUPTIONS[name].family in families or name in held_out]
     extra_scores = None
     if extra is not None:
         store = project.pixels(extra, extra_hashes)
-        probabilities = members.predict(store.read, extra.image_ids.tolist(), "Your own labelled pictures")
-        Predictions.build(extra.image_ids, probabilities, extra.classes).save(run.path / "predictions-data.npz")
-        extra_scores = score(extra.labels, probabilities, extra.classes, seed=config.seed)
+        seen = predictor.predict(
+            "data", "Your own labelled pictures", store.read, extra.image_ids.tolist(), shared=False
+        )
+        extra_scores = score(extra.labels, seen, extra.classes, seed=config.seed)
+    means = noisy(tests, [test.scores.accuracy.value for test in tests])
+    told = _told(metric, tests, holdout, clean_probabilities, config.seed)
+    evaluated = Evaluated(
+        holdout=holdout,
+        tested=tested,
+        clean=clean,
+        clean_probabilities=clean_probabilities,
+        tests=tests,
+        probabilities=probabilities,
+        metric=metric,
+        clean_metric=told["clean"]["value"] if told else None,
+        noisy=means,
+        estimate=estimate,
+        extra=extra_scores,
+        left_out=_left_out(ensemble),
+    )
     write_json(run.path / "evaluation.json", {
-        "clean": clean.to_dict(), "corrupted": {name: scores.to_dict() for name, scores in results.items()},
-        "overlapping": overlapping, "estimate": {"point": estimate.point, "low": estimate.low, "high": estimate.high,
+        "clean": clean.to_dict(), "noisy": means.all, "noisy_without_overlap": means.without_overlap, "metric": told,
+        "tests": [{**local_test_row(test), "scores": test.scores.to_dict()} for test in tests],
+        "estimate": {"point": estimate.point, "low": estimate.low, "high": estimate.high,
         "method": estimate.method, "provisional": estimate.provisional},
         "data": extra_scores.to_dict() if extra_scores else None,
     })  # fmt: skip
-    noisy = float(np.mean([scores.accuracy.value for scores in results.values()]))
-    figures = {
-        "images": len(holdout),
-        "clean": interval(clean.accuracy),
-        "noisy": noisy,
-        "corrupted": {name: interval(scores.accuracy) for name, scores in results.items()},
-        "overlapping": overlapping,
-        "estimate": {"value": estimate.point, "low": estimate.low, "high": estimate.high},
-        "macro_f1": interval(clean.macro_f1),
-        "weighted_f1": interval(clean.weighted_f1),
-        "extra": interval(extra_scores.accuracy) if extra_scores else None,
-        "headline": {
-            "clean": percent(clean.accuracy.value),
-            "noisy": percent(noisy),
-            "estimate": f"{percent(estimate.low)} to {percent(estimate.high)}",
-        },
-    }
-    sections = evaluate_sections(
-        holdout, clean, results, estimate, overlapping, clean_probabilities, read, extra_scores,
-        f"toolkit package -c {project.config_name}",
-    )  # fmt: skip
+    sections = evaluate_sections(evaluated, read, config.seed, f"toolkit package -c {project.config_name}")
     write_step_page(
         run, config.name, "evaluate",
-        f"{percent(clean.accuracy.value)} on clean, {percent(noisy)} on corrupted pictures. Expect "
-        f"{percent(estimate.low)} to {percent(estimate.high)} on the hidden test (provisional).",
+        f"{percent(clean.accuracy.value)} on clean, {percent(means.all)} on corrupted pictures"
+        f"{_unpractised(means)}. Expect {percent(estimate.low)} to {percent(estimate.high)} on the hidden test "
+        "(provisional).",
         [*held_out_sections(config), *sections], config=project.config_name,
         files={"evaluation.json": "evaluation.json"},
     )  # fmt: skip
-    return figures
+    return _figures(evaluated, told)
 
 
-def _corrupted(read: Read, name: str, severity: int, seed: int) -> Read:
-    def corrupted(image_ids: Sequence[str]) -> np.ndarray:
-        return corrupt(read(image_ids), image_ids, name, severity, seed)
+def _figures(evaluated: Evaluated, told: dict[str, Any] | None) -> dict[str, Any]:
+    """Fields of `EvaluateResult`."""
+    clean, means, tests, estimate, extra = (
+        evaluated.clean, evaluated.noisy, evaluated.tests, evaluated.estimate, evaluated.extra
+    )  # fmt: skip
+    grouped = by_corruption(tests)
+    return {
+        "images": len(evaluated.holdout),
+        "tested": len(evaluated.tested),
+        "clean": interval(clean.accuracy),
+        "noisy": means.all,
+        "noisy_without_overlap": means.without_overlap,
+        "corrupted": {name: interval(mean_accuracy(same)) for name, same in grouped.items()},
+        "overlapping": [name for name, same in grouped.items() if same[0].overlaps],
+        "tests": [local_test_row(test) for test in tests],
+        "metric": told,
+        "estimate": {"value": estimate.point, "low": estimate.low, "high": estimate.high},
+        "macro_f1": interval(clean.macro_f1),
+        "weighted_f1": interval(clean.weighted_f1),
+        "extra": interval(extra.accuracy) if extra else None,
+        "extra_classes": class_rows(extra) if extra else None,
+        "headline": headline(clean, means, estimate, told),
+    }
 
-    return corrupted
+
+def _told(
+    metric: Metric, tests: Sequence[LocalTest], holdout: Manifest, probabilities: np.ndarray, seed: int
+) -> dict[str, Any] | None:
+    """Fields of `MetricScores`; None where the metric is accuracy, which is told anyway."""
+    if metric.name == "accuracy":
+        return None
+    values = noisy(tests, [test.value for test in tests])
+    return {
+        "name": metric.name,
+        "direction": metric.direction,
+        "clean": interval(resampled(metric, holdout.labels, probabilities, seed=seed)),
+        "noisy": values.all,
+        "noisy_without_overlap": values.without_overlap,
+    }
+
+
+def _unpractised(means: Noisy) -> str:
+    if means.without_overlap is None:
+        return " (all of kinds that training practised)"
+    same = means.without_overlap == means.all
+    return "" if same else f" ({percent(means.without_overlap)} on the kinds that training did not practise)"
+
+
+def _local_tests(
+    ensemble: Ensemble, tested: Manifest, predictor: LocalPredictor, read: Read, metric: Metric, run: RunDir
+) -> tuple[list[LocalTest], dict[str, np.ndarray]]:
+    """Every corruption at every severity, with its probabilities `(n, k)` by label."""
+    config = ensemble.config
+    families, practised = augmentation_families(config), held_out_corruptions(config)
+    ids = tested.image_ids.tolist()
+    cells = [(row, severity) for row in _rows(ensemble) for severity in config.evaluate.severities]
+    tests, probabilities = [], {}
+    for number, (row, severity) in enumerate(cells, start=1):
+        words = f"Local test {number} of {len(cells)}: {row.name.replace('_', ' ')} {severity}"
+        seen = corrupted(read, row.name, severity, config.seed)
+        found = predictor.predict(f"{row.name}-{severity}", words, seen, ids)
+        scores: Scores = score(tested.labels, found, tested.classes, seed=config.seed)
+        overlaps = row.family in families or row.name in practised
+        value = metric.function(tested.labels, found)
+        test = LocalTest(row.name, row.family, severity, scores, value, overlaps)
+        run.log_metrics(test=test.label, accuracy=scores.accuracy.value)
+        tests.append(test)
+        probabilities[test.label] = found
+    return tests, probabilities
+
+
+def _rows(ensemble: Ensemble) -> list[Corruption]:
+    return reported(ensemble.config.evaluate.corruptions, ensemble.config.tune.corruptions)
+
+
+def _left_out(ensemble: Ensemble) -> tuple[str, ...]:
+    """Families that no local test touches."""
+    covered = {row.family for row in _rows(ensemble)}
+    return tuple(
+        family for family in dict.fromkeys(row.family for row in CORRUPTIONS.values()) if family not in covered
+    )

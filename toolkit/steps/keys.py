@@ -13,9 +13,11 @@ from typing import Any
 
 from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config
+from toolkit.config.schema import Evaluate
+from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 1, "preview": 1, "tune-modify": 1}
+SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 3, "package": 1, "preview": 1, "tune-modify": 1}
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
@@ -69,9 +71,8 @@ def tune_key(config: Config, cleaned: str) -> str:
     """Key of `tune`, from the key of `clean`."""
     values = section(config, "tune")
     values["warm_start"] = [_content(path) for path in values["warm_start"]]
-    if ":" in config.tune.metric:  # a function of the user counts by its text
-        module = config.tune.metric.partition(":")[0].replace(".", "/") + ".py"
-        values["metric"] = [config.tune.metric, _content(str((config.file.parent if config.file else Path()) / module))]
+    values["metric"] = _metric(config, config.tune.metric)
+    values["corruptions"] = [row.name for row in select(config.tune.corruptions)]  # families gain members over time
     return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), values)
 
 
@@ -84,6 +85,14 @@ def modify_key(searched: str, best: Mapping[str, Any], folds: int) -> str:
         folds: Folds that judge each value.
     """
     return make_key("tune-modify", SCHEMA["tune-modify"], searched, dict(best), folds)
+
+
+def _metric(config: Config, name: str) -> Any:
+    """The name of a metric; a function of the user counts by its text."""
+    if ":" not in name:
+        return name
+    module = name.partition(":")[0].replace(".", "/") + ".py"
+    return [name, _content(str((config.file.parent if config.file else Path()) / module))]
 
 
 def _content(path: str) -> str:
@@ -110,8 +119,24 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
         ensemble: Key of `ensemble`.
         extra: Fingerprint of the further labelled source, None without one.
     """
-    settings = [config.ensemble.vote, section(config, "evaluate"), extra]
+    values = section(config, "evaluate")
+    values["metric"] = _metric(config, config.evaluate.metric)
+    values["corruptions"] = [row.name for row in reported(config.evaluate.corruptions, config.tune.corruptions)]
+    values["severity"] = list(config.evaluate.severities)
+    settings = [config.ensemble.vote, values, extra]
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
+
+
+def predictions_key(config: Config, ensemble: str) -> str:
+    """What the predictions of a local test depend on, apart from corruption, severity and which pictures are tested.
+
+    Args:
+        config: All settings.
+        ensemble: Key of `ensemble`.
+    """
+    plain = Evaluate(corruptions=(next(iter(CORRUPTIONS)),))
+    bare = config.model_copy(update={"evaluate": plain, "tune": config.tune.model_copy(update={"corruptions": ()})})
+    return evaluate_key(bare, ensemble, None)
 
 
 def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> str:

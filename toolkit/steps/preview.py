@@ -129,7 +129,7 @@ def _tests(config: Config) -> list[LocalTest]:
     return [
         LocalTest(row.name, row.family, step, severity, row.family in trained)
         for step, names, severity in (
-            ("evaluate", config.evaluate.corruptions, config.evaluate.severity),
+            ("evaluate", config.evaluate.corruptions, config.evaluate.severities[-1]),
             ("tune", config.tune.corruptions, config.tune.severity),
         )
         for row in select(names)

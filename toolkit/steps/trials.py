@@ -13,13 +13,13 @@ from toolkit.config import Config, apply
 from toolkit.evaluation.corruptions import select
 from toolkit.folds import make_folds
 from toolkit.manifest import Manifest
-from toolkit.metrics import Metric
+from toolkit.metrics import Metric, objective_metric
 from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.activations import Activations, cut_key
 from toolkit.steps.networks import head_settings, training_phases, training_settings
 from toolkit.steps.project import Project
 from toolkit.steps.splits import Split, selection_split
-from toolkit.tuning.objective import Live, objective_metric, spread
+from toolkit.tuning.objective import Live, spread
 from toolkit.tuning.search import Outcome
 
 # Networks that stay in memory, cut and ready; their caches are files.

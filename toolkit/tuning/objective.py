@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, Literal
 
 import optuna
 
-from toolkit.errors import ConfigError, ToolkitError
-from toolkit.metrics import METRICS, Metric, metric
+from toolkit.errors import ToolkitError
 from toolkit.tuning.budget import Budget
 
 
 class PrunedError(ToolkitError, RuntimeError):
     """A trial is not worth its further epochs."""
-
-
-def objective_metric(name: str, folder: Path, direction: Literal["maximize", "minimize"] | None = None) -> Metric:
-    """A metric by name, or a function of the user.
-
-    Args:
-        name: One of `metrics.METRICS`, or `module:function`, which takes labels `(n,)` int and probabilities `(n, k)`
-            and returns a number.
-        folder: Where the module is looked for first.
-        direction: Of the user's function; None: more is better.
-
-    Raises:
-        ConfigError: There is no such metric, module or function.
-    """
-    if ":" not in name:
-        return metric(name)
-    module_name, _, function_name = name.partition(":")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, SyntaxError, AttributeError) as error:
-        raise ConfigError(
-            f"tune.metric {name!r} cannot be used: {error}. Expected one of {', '.join(METRICS)}, or module:function "
-            f"with the module in {folder}."
-        ) from error
-    if not callable(function):
-        raise ConfigError(f"tune.metric {name!r} names a {type(function).__name__}; expected a function.")
-
-    def judge(labels: Any, probabilities: Any) -> float:
-        value = float(function(labels, probabilities))
-        if not math.isfinite(value):
-            raise ConfigError(f"tune.metric {name!r} returned {value}; expected a finite number.")
-        return value
-
-    return Metric(name, direction or "maximize", judge)
 
 
 class Live:

@@ -12,6 +12,7 @@ from toolkit.evaluation.corruptions import (
     check_disjoint,
     corrupt,
     held_out,
+    reported,
     select,
 )
 from toolkit.evaluation.estimate import range_estimate
@@ -158,7 +159,7 @@ def test_a_family_name_selects_all_of_it_and_unknown_names_are_explained():
         select(["whitenoise"])
     with pytest.raises(ConfigError, match="1 \\(slight\\) to 5"):
         corrupt(BATCH, IDS, "fog", 6, 0)
-    with pytest.raises(ConfigError, match="fog, frost, snow"):
+    with pytest.raises(ConfigError, match="fog, frost, snow, rain"):
         corrupt(BATCH, IDS, "weather", 3, 0)
 
 
@@ -174,6 +175,25 @@ def test_every_family_of_the_documentation_has_corruptions():
     families = {row.family for row in CORRUPTIONS.values()}
     assert families == {"noise", "blur", "digital", "weather", "geometric", "colour", "occlusion", "overlay"}
     assert all(len(row.severities) == 5 for row in CORRUPTIONS.values())
+    for family in families:
+        assert sum(row.family == family for row in CORRUPTIONS.values()) >= 3
+
+
+def test_all_stands_for_every_family_that_the_search_does_not_optimise_on():
+    assert len(select(["all"])) == len(CORRUPTIONS)
+    left = {row.family for row in reported(["all"], ["cutout", "fog"])}
+    assert left == {"noise", "blur", "digital", "geometric", "colour", "overlay"}
+    assert [row.name for row in reported(["jpeg"], ["fog"])] == ["jpeg"]
+    with pytest.raises(LeakError, match="'digital'"):
+        reported(["all", "jpeg"], ["pixelate"])
+    with pytest.raises(LeakError, match="every family"):
+        reported(["all"], ["all"])
+
+
+def test_spots_cover_at_most_the_share_they_say():
+    ids = [str(index) for index in range(60)]
+    covered = corrupt(np.full((60, 96, 96, 3), 77, np.uint8), ids, "spots", 3, 0) != 77
+    assert 0.15 < covered.mean() < 0.27
 
 
 def test_held_out_families_are_named_whatever_an_operation_is_called():
@@ -191,7 +211,9 @@ def test_held_out_families_are_named_whatever_an_operation_is_called():
 def test_exactly_the_corruptions_of_held_out_families_are_held_out():
     expected = {row.name for row in CORRUPTIONS.values() if row.family in HELD_OUT_FAMILIES} | HELD_OUT_NAMES
     assert {name for name in CORRUPTIONS if held_out([name])} == expected
-    assert expected == {"fog", "frost", "snow", "jpeg", "pixelate", "impulse_noise", "overlay", "watermark"}
+    assert expected == {
+        "fog", "frost", "snow", "rain", "jpeg", "pixelate", "impulse_noise", "overlay", "watermark", "scratches",
+    }  # fmt: skip
 
 
 def test_the_estimate_is_the_range_of_the_local_tests():

@@ -58,6 +58,10 @@ TRAINED = {"tune", "ensemble", "evaluate", "package"}
         ("ensemble.folds=3", {"ensemble", "evaluate", "package"}),
         ("ensemble.vote=mean", {"evaluate", "package"}),
         ("evaluate.severity=2", {"evaluate", "package"}),
+        ("evaluate.severity=[3]", set()),
+        ("evaluate.severity=[1,3]", {"evaluate", "package"}),
+        ("evaluate.pictures=9", {"evaluate", "package"}),
+        ("evaluate.metric=auc", {"evaluate", "package"}),
         ("package.output=one_hot", {"package"}),
     ],
 )
@@ -85,6 +89,14 @@ def test_a_default_written_out_is_the_same_as_one_left_out():
     assert all_keys(["train.batch_size=32", "model.head.activation=relu"]) == REFERENCE
 
 
+def test_predictions_of_a_local_test_are_shared_by_runs_that_differ_in_which_tests_there_are():
+    def predictions(*assignments):
+        return keys.predictions_key(load_config(BASE, assignments), "e")
+
+    assert predictions("evaluate.corruptions=all", "evaluate.severity=[1,5]", "evaluate.metric=auc") == predictions()
+    assert predictions("ensemble.vote=mean") != predictions()
+
+
 def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
     """Change these values only together with `keys.SCHEMA` or a setting: the old results are then computed anew."""
     assert REFERENCE == GOLDEN
@@ -94,6 +106,6 @@ GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
     "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
-    "evaluate": "6a33902eeda9",
-    "package": "137a5364ef19",
+    "evaluate": "2b289848bb63",
+    "package": "a48a494d7369",
 }

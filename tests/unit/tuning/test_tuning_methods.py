@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from toolkit.errors import ConfigError, MissingPackageError, SearchError, TrainingError
-from toolkit.metrics import metric
-from toolkit.tuning.objective import objective_metric
+from toolkit.metrics import metric, objective_metric
 from toolkit.tuning.pruners import PRUNERS, MedianOfLastEpochs
 from toolkit.tuning.samplers import SAMPLERS
 from toolkit.tuning.search import Outcome, search

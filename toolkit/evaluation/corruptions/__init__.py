@@ -13,16 +13,18 @@ nor its frost grows steadily with severity on such small pictures.
 """
 
 from toolkit.evaluation.corruptions.applying import corrupt
-from toolkit.evaluation.corruptions.registry import CORRUPTIONS, Corruption, select
+from toolkit.evaluation.corruptions.registry import ALL, CORRUPTIONS, Corruption, select
 from toolkit.evaluation.corruptions.separation import (
     HELD_OUT,
     HELD_OUT_FAMILIES,
     HELD_OUT_NAMES,
     check_disjoint,
     held_out,
+    reported,
 )
 
 __all__ = [
+    "ALL",
     "CORRUPTIONS",
     "HELD_OUT",
     "HELD_OUT_FAMILIES",
@@ -31,5 +33,6 @@ __all__ = [
     "check_disjoint",
     "corrupt",
     "held_out",
+    "reported",
     "select",
 ]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from toolkit import pixelops as ops
+
+_SHIFT = 4  # bits of sub-pixel position for OpenCV's circles
+_FINE = 1 << _SHIFT
 
 
 def cutout(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -31,4 +35,17 @@ def grid(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarra
     value = int(rng.integers(0, 256))
     covered[rows] = value
     covered[:, columns] = value
+    return covered
+
+
+def spots(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Cover the picture with round spots, each in a random grey, whose areas sum to `share` of it; they may overlap."""
+    height, width = image.shape[:2]
+    parts = rng.dirichlet(np.full(int(rng.integers(5, 10)), 4.0))
+    covered = image.copy()
+    for part in parts:
+        centre = int(rng.uniform(0, width) * _FINE), int(rng.uniform(0, height) * _FINE)
+        radius = math.sqrt(share * part * height * width / math.pi)
+        grey = int(rng.integers(0, 256))
+        cv2.circle(covered, centre, round(radius * _FINE), (grey,) * 3, cv2.FILLED, cv2.LINE_8, _SHIFT)
     return covered

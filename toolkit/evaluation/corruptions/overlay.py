@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
 from toolkit import pixelops as ops
 
-_SIDE = 96  # pixels of the canvas that text is drawn on
+_SIDE = 96  # pixels of the canvas that text and scratches are drawn on
+_SHIFT = 4  # bits of sub-pixel position for OpenCV's lines
 _WORDS = ("SAMPLE", "PREVIEW", "COPY", "STOCK", "DRAFT", "PROOF")
 
 
@@ -43,3 +46,29 @@ def watermark(image: np.ndarray, opacity: float, rng: np.random.Generator) -> np
     dark, light = (opacity * layer.astype(np.float32)[..., None] / 255 for layer in layers)
     shaded = image * (1 - 0.6 * dark)
     return np.asarray(np.rint(shaded + (255 - shaded) * light), np.uint8)
+
+
+def scratches(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
+    """Bright scratches, dark hairs and dust, as on an old print or a dirty slide; more and denser with `amount` 0–1."""
+    height, width = image.shape[:2]
+    layers = []
+    for lines, grains in ((9, 26), (6, 18)):  # bright, then dark
+        canvas = np.zeros((_SIDE, _SIDE), np.uint8)
+        for _ in range(max(1, round(lines * amount))):
+            cv2.polylines(canvas, [_hair(rng)], False, 255, 1, cv2.LINE_AA, _SHIFT)
+        for x, y, radius in rng.uniform((0, 0, 0.4), (_SIDE, _SIDE, 1.5), (round(grains * amount), 3)) * (1 << _SHIFT):
+            cv2.circle(canvas, (int(x), int(y)), int(radius), 255, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        method = cv2.INTER_AREA if min(height, width) < _SIDE else cv2.INTER_LINEAR
+        fitted = cv2.resize(canvas, (width, height), interpolation=method)
+        layers.append((0.55 + 0.4 * amount) * fitted.astype(np.float32)[..., None] / 255)
+    bright, dark = layers
+    lit = image + (250 - image.astype(np.float32)) * bright
+    return np.asarray(np.rint(lit + (25 - lit) * dark), np.uint8)
+
+
+def _hair(rng: np.random.Generator, bends: int = 12) -> np.ndarray:
+    """A gently bent line `(bends, 2)` int32 across the canvas, x before y, in fractions of a pixel."""
+    heading = rng.uniform(0, 2 * math.pi) + np.cumsum(rng.normal(0, 0.13, bends))
+    steps = rng.uniform(3, 8) * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
+    points = rng.uniform(0, _SIDE, 2) + np.cumsum(steps, axis=0)
+    return np.asarray(np.rint(points * (1 << _SHIFT)), np.int32)

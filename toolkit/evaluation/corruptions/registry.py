@@ -11,6 +11,8 @@ import numpy as np
 from toolkit.errors import ConfigError
 from toolkit.evaluation.corruptions import blur, colour, digital, geometric, noise, occlusion, overlay, weather
 
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class Corruption:
@@ -47,6 +49,7 @@ CORRUPTIONS = {
         Corruption("fog", "weather", (0.2, 0.35, 0.5, 0.62, 0.75), weather.fog),
         Corruption("frost", "weather", (0.3, 0.45, 0.6, 0.78, 0.95), weather.frost),
         Corruption("snow", "weather", (0.2, 0.38, 0.58, 0.8, 1.0), weather.snow),
+        Corruption("rain", "weather", (0.2, 0.38, 0.58, 0.8, 1.0), weather.rain),
         Corruption(
             "rotate_shift_zoom",
             "geometric",
@@ -63,14 +66,16 @@ CORRUPTIONS = {
         Corruption("colour_cast", "colour", (0.06, 0.12, 0.2, 0.3, 0.42), colour.colour_cast),
         Corruption("cutout", "occlusion", (0.2, 0.3, 0.4, 0.5, 0.6), occlusion.cutout),
         Corruption("grid", "occlusion", (0.1, 0.18, 0.28, 0.4, 0.52), occlusion.grid),
+        Corruption("spots", "occlusion", (0.08, 0.16, 0.26, 0.38, 0.52), occlusion.spots),
         Corruption("overlay", "overlay", (0.15, 0.25, 0.35, 0.45, 0.55), overlay.overlay),
         Corruption("watermark", "overlay", (0.2, 0.35, 0.5, 0.7, 0.9), overlay.watermark),
+        Corruption("scratches", "overlay", (0.2, 0.38, 0.58, 0.8, 1.0), overlay.scratches),
     )
 }
 
 
 def select(names: Iterable[str]) -> list[Corruption]:
-    """The corruptions of these names, each once; the name of a family stands for all of it.
+    """The corruptions of these names, each once; the name of a family stands for all of it, `all` for every one.
 
     `overlay` is a corruption as well as a family; it names the corruption alone.
 
@@ -79,8 +84,15 @@ def select(names: Iterable[str]) -> list[Corruption]:
     """
     chosen: list[Corruption] = []
     for name in names:
+        if name == ALL:
+            chosen += CORRUPTIONS.values()
+            continue
         family = [row for row in CORRUPTIONS.values() if row.family == name]
         if name not in CORRUPTIONS and not family:
-            raise ConfigError(f"There is no corruption {name!r}; known: {', '.join(CORRUPTIONS)}.")
+            families = dict.fromkeys(row.family for row in CORRUPTIONS.values())
+            raise ConfigError(
+                f"There is no corruption {name!r}; known: {', '.join(CORRUPTIONS)}; the families "
+                f"{', '.join(families)}; and {ALL}."
+            )
         chosen += [CORRUPTIONS[name]] if name in CORRUPTIONS else family
     return list({row.name: row for row in chosen}.values())

@@ -15,7 +15,9 @@ from toolkit import pixelops as ops
 
 _ICE = np.array([222, 234, 246], np.float32)
 _SNOW = np.array([244, 246, 250], np.float32)
-_SIDE = 96  # pixels of the canvas that crystals and flakes are drawn on
+_RAIN = np.array([206, 214, 222], np.float32)
+_RAIN_SKY = np.array([104, 110, 118], np.float32)
+_SIDE = 96  # pixels of the canvas that crystals, flakes and streaks are drawn on
 _SHIFT = 4  # bits of sub-pixel position for OpenCV's lines
 
 
@@ -51,6 +53,21 @@ def snow(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarr
     cover = _fit(cv2.GaussianBlur(flakes, (0, 0), 0.6).astype(np.float32) / 255, height, width)
     air = 0.45 * amount * (0.6 + 0.4 * _clouds(height, width, rng))
     return _lay(image, _SNOW, np.maximum(0.92 * cover, air))
+
+
+def rain(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
+    """Streaks of rain, all in one direction, before a scene that is greyer and darker; more with `amount` 0–1."""
+    height, width = image.shape[:2]
+    streaks = np.zeros((_SIDE, _SIDE), np.uint8)
+    angle = math.radians(rng.uniform(65, 115))
+    fall = np.array([math.cos(angle), math.sin(angle)])
+    for value, count, length in ((255, 45, 17.0), (150, 110, 9.0)):  # near drops, then far ones
+        number = max(1, round(count * amount))
+        start = rng.uniform(-12, _SIDE + 12, (number, 2))
+        _lines(streaks, start, start + fall * length * rng.uniform(0.7, 1.3, (number, 1)), 1, value)
+    cover = _fit(cv2.GaussianBlur(streaks, (0, 0), 0.5).astype(np.float32) / 255, height, width)
+    dim = np.rint(image + (_RAIN_SKY - image) * (0.4 * amount)).astype(np.float32)
+    return _lay(dim, _RAIN, (0.35 + 0.5 * amount) * np.minimum(1.5 * cover, 1))
 
 
 def _lay(image: np.ndarray, colour: np.ndarray, cover: np.ndarray) -> np.ndarray:

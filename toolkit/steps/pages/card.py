@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.report import Badge, Code, Details, Figure, Figures, Link, Page, Row, Section, Table
 from toolkit.steps.pages.package import score_interval
+from toolkit.steps.results import percent
 
 if TYPE_CHECKING:
     from toolkit.steps.evaluate import EvaluateResult
@@ -31,6 +32,12 @@ def card_page(card: Card, package: Path, commands: Sequence[str], evaluated: Eva
     tiles = Figures(
         [
             Figure("size", card.bytes, style="bytes"),
+            Figure(
+                "estimated hidden score",
+                f"{percent(scores.estimate_low)} to {percent(scores.estimate_high)}",
+                "provisional",
+                "warn",
+            ),
             Figure("clean local test", scores.clean or 0.0, style="percent", digits=1),
             Figure("corrupted local tests", scores.noisy or 0.0, style="percent", digits=1),
         ]

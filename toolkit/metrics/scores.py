@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from toolkit.errors import ConfigError, DataError
+from toolkit.errors import DataError
+from toolkit.metrics.calibration import calibration_error
 
 RESAMPLES = 1000
 _Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
@@ -122,19 +123,19 @@ def score_labels(labels: np.ndarray, predicted: np.ndarray, class_names: Sequenc
     confusion = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
     # Pictures with equal label and prediction are exchangeable: resampling pictures is resampling the matrix.
     draws = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, RESAMPLES).reshape(RESAMPLES, k, k)
-    point, resampled = _averages(confusion[None])[0], _averages(draws)
+    point, resampled = averages(confusion[None])[0], averages(draws)
     ends = np.percentile(resampled, [2.5, 97.5], axis=0)
-    averages = [Measured(float(point[i]), float(ends[0, i]), float(ends[1, i])) for i in range(6)]
+    means = [Measured(float(point[i]), float(ends[0, i]), float(ends[1, i])) for i in range(6)]
     precision, recall, f1 = (part[0] for part in _by_class(confusion[None]))
     return Scores(
         n=n,
         accuracy=wilson(int(np.trace(confusion)), n),
-        macro_precision=averages[0],
-        macro_recall=averages[1],
-        macro_f1=averages[2],
-        weighted_precision=averages[3],
-        weighted_recall=averages[4],
-        weighted_f1=averages[5],
+        macro_precision=means[0],
+        macro_recall=means[1],
+        macro_f1=means[2],
+        weighted_precision=means[3],
+        weighted_recall=means[4],
+        weighted_f1=means[5],
         log_loss=None,
         calibration_error=None,
         per_class=tuple(
@@ -145,11 +146,11 @@ def score_labels(labels: np.ndarray, predicted: np.ndarray, class_names: Sequenc
     )
 
 
-def wilson(successes: int, n: int) -> Measured:
+def wilson(successes: float, n: int) -> Measured:
     """A proportion with Wilson's 95 % score interval (Wilson 1927).
 
     Args:
-        successes: 0…n.
+        successes: 0…n; a fraction where it is a mean over several tests of the same pictures.
         n: At least 1.
     """
     share = successes / n
@@ -157,16 +158,6 @@ def wilson(successes: int, n: int) -> Measured:
     half = _Z95 / (1 + _Z95**2 / n) * np.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n * n))
     # Rounding must not push an end past the share itself.
     return Measured(share, float(max(0.0, min(share, centre - half))), float(min(1.0, max(share, centre + half))))
-
-
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599): mean gap of confidence and accuracy, 0–1."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(place, minlength=bins)
-    gaps = np.abs(np.bincount(place, right, bins) - np.bincount(place, confidence, bins))
-    return float(gaps.sum() / max(1, counts.sum()))
 
 
 def _by_class(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,7 +170,7 @@ def _by_class(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return precision, recall, f1
 
 
-def _averages(confusion: np.ndarray) -> np.ndarray:
+def averages(confusion: np.ndarray) -> np.ndarray:
     """`(b, 6)`: macro, then weighted precision, recall, F1 of matrices `(b, k, k)`."""
     true = confusion.sum(axis=2)
     occurs = true > 0
@@ -193,75 +184,3 @@ def _averages(confusion: np.ndarray) -> np.ndarray:
 def _bootstrap_means(values: np.ndarray, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)])
-
-
-@dataclass(frozen=True)
-class Metric:
-    """An objective.
-
-    Attributes:
-        name: As in the config.
-        direction: Whether more is better.
-        function: `(labels (n,), probabilities (n, k))` → number.
-    """
-
-    name: str
-    direction: Literal["maximize", "minimize"]
-    function: Callable[[np.ndarray, np.ndarray], float]
-
-
-def _accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    return float((probabilities.argmax(axis=1) == labels).mean())
-
-
-def _macro_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    k = probabilities.shape[1]
-    confusion = np.bincount(labels * k + probabilities.argmax(axis=1), minlength=k * k).reshape(1, k, k)
-    return float(_averages(confusion)[0, 2])
-
-
-def _log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    return float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)).mean())
-
-
-def _auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Macro mean of each class's area under the ROC curve against all others, over classes that can be told apart."""
-    from sklearn.metrics import roc_auc_score
-
-    areas = [
-        roc_auc_score(labels == label, probabilities[:, label])
-        for label in range(probabilities.shape[1])
-        if 0 < (labels == label).sum() < len(labels)
-    ]
-    return float(np.mean(areas)) if areas else 0.5
-
-
-def _quadratic_kappa(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Cohen's kappa with quadratic weights (Cohen 1968), for classes in order; 1 where nothing can disagree."""
-    k = probabilities.shape[1]
-    predicted = probabilities.argmax(axis=1)
-    confusion = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
-    distance = np.subtract.outer(np.arange(k), np.arange(k)) ** 2
-    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / len(labels)
-    chance = float((distance * expected).sum())
-    return 1.0 - float((distance * confusion).sum()) / chance if chance else 1.0
-
-
-METRICS = {
-    "accuracy": Metric("accuracy", "maximize", _accuracy),
-    "macro_f1": Metric("macro_f1", "maximize", _macro_f1),
-    "log_loss": Metric("log_loss", "minimize", _log_loss),
-    "auc": Metric("auc", "maximize", _auc),
-    "quadratic_kappa": Metric("quadratic_kappa", "maximize", _quadratic_kappa),
-}
-
-
-def metric(name: str) -> Metric:
-    """The metric called `name`.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if name not in METRICS:
-        raise ConfigError(f"There is no metric {name!r}; known: {', '.join(METRICS)}.")
-    return METRICS[name]
