@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 
 from toolkit.errors import SearchError
+from toolkit.proportions import Counted
 from toolkit.tuning.comparison import Contest, compare
 from toolkit.tuning.methods import Halving, asha, fixed_length
-from toolkit.proportions import Counted, z_test
 from toolkit.tuning.proposals import Fixed, Sampled, grid
 from toolkit.tuning.space import Choice, Condition, FloatRange, IntRange, suggest
 
