@@ -11,6 +11,7 @@ In a notebook::
     toolkit.ensemble("contest.yaml")
     toolkit.evaluate("contest.yaml")
     toolkit.package("contest.yaml")
+    toolkit.compare(["runs/one", "runs/other"])
 
 Each function does what the command of its name does and returns the object that the command prints. Importing this
 module is instant: TensorFlow and its like are loaded by the first function that needs them.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from toolkit.config import Config
     from toolkit.steps.bundle import BundleResult
     from toolkit.steps.clean import CleanResult
+    from toolkit.steps.compare import CompareResult
     from toolkit.steps.demo import DemoResult
     from toolkit.steps.doctor import DoctorResult
     from toolkit.steps.ensemble import EnsembleResult
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "bundle",
     "clean",
+    "compare",
     "demo",
     "doctor",
     "ensemble",
@@ -137,6 +140,30 @@ def evaluate(config: ConfigLike, assignments: Sequence[str] = (), *, data: str |
     from toolkit.steps.project import Project
 
     return evaluate_step(Project(config, assignments=assignments), None if data is None else Path(data))
+
+
+def compare(
+    runs: Sequence[str | Path],
+    *,
+    groups: Mapping[str, Sequence[str | Path]] | None = None,
+    labels: str | Path | None = None,
+    output: str | Path | None = None,
+) -> CompareResult:
+    """Say which of several finished runs is better, and whether that is more than noise.
+
+    Args:
+        runs: Folders of finished `ensemble` or `evaluate` runs, or `.npz` predictions; `NAME=PATH` gives a name. Those
+            that differ only in their seed count as one configuration.
+        groups: Runs that count as one configuration, by its name.
+        labels: Labelled source of the pictures of `.npz` predictions.
+        output: Folder of the page; by default beside the first run.
+    """
+    from toolkit.steps.compare import compare_runs
+
+    named = [f"{name}={','.join(map(str, paths))}" for name, paths in (groups or {}).items()]
+    return compare_runs(
+        runs, groups=named, labels=Path(labels) if labels else None, output=Path(output) if output else None
+    )
 
 
 def package(config: ConfigLike, assignments: Sequence[str] = ()) -> PackageResult:

@@ -143,6 +143,26 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=]RUN...", help="Folder of a finished run, or .npz.")
+    ] = None,
+    groups: Annotated[
+        list[str], typer.Option("--group", metavar="NAME=RUN,RUN", help="Runs that are one configuration; repeatable.")
+    ] = [],  # noqa: B006
+    labels: Annotated[Path | None, typer.Option("--labels", help="Labelled source of .npz files' pictures.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which of several runs is better, and whether that is more than noise."""
+    from toolkit.steps.compare import compare_runs
+
+    if not (runs or groups):
+        raise typer.BadParameter("name at least two runs")
+    compare_runs(runs or [], groups=groups, labels=labels, output=output).show(_console(as_json))
+
+
+@app.command()
 def package(
     config: ConfigFile = _DEFAULT_CONFIG,
     target: Annotated[str | None, typer.Option("--target", help="In place of package.target of the config.")] = None,

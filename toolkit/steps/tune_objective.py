@@ -12,12 +12,12 @@ from toolkit.config import Config, apply
 from toolkit.errors import SearchError, ToolkitError
 from toolkit.folds import make_folds
 from toolkit.manifest import Manifest
+from toolkit.proportions import Counted
 from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.project import Project
 from toolkit.steps.search_space import dimension_range
 from toolkit.steps.splits import Split, selection_split
 from toolkit.steps.trials import Trials
-from toolkit.tuning.proportions import Counted
 from toolkit.tuning.space import Fixed
 
 logger = logging.getLogger("toolkit.tuning")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from toolkit.proportions import Counted, ZTest, z_test
 from toolkit.tuning.judging import Direction, Evaluate
 from toolkit.tuning.methods import Halving, Spent, Train, asha, check_methods, fixed_length
-from toolkit.tuning.proportions import Counted, ZTest, z_test
 from toolkit.tuning.proposals import Draw, Fixed, Sampled, grid
 from toolkit.tuning.space import Searched
 

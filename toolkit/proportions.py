@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from toolkit.errors import SearchError
+from toolkit.errors import DataError
 from toolkit.metrics import wilson
 
 
@@ -23,7 +23,7 @@ class Counted:
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 0 <= self.right <= self.n:
-            raise SearchError(f"{self.right} of {self.n} pictures cannot be right: give 0 to n of at least 1.")
+            raise DataError(f"{self.right} of {self.n} pictures cannot be right: give 0 to n of at least 1.")
 
     @property
     def share(self) -> float:
