@@ -95,7 +95,7 @@ def _evaluate(
     start(config)
     tests = config.evaluate
     holdout = ensemble.split.smaller
-    members = Members(ensemble.models, config.ensemble.vote, project.console)
+    members = Members(ensemble.models, config.ensemble.vote, project.console, config.ensemble.tta)
     read = project.pixels(project.manifest, project.hashes).read
     ids = holdout.image_ids.tolist()
     names = {"clean": "clean pictures", **{row.name: row.name.replace("_", " ") for row in select(tests.corruptions)}}
