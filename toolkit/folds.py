@@ -257,8 +257,8 @@ def _check_classes(labels: np.ndarray, groups: np.ndarray, n_splits: int, names:
         if found < n_splits:
             raise DataError(
                 f"Class {_class_name(label, names)} has only {found} pictures or groups, fewer than the {n_splits} "
-                f"folds: some fold would have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, or "
-                "remove the class."
+                f"folds: some fold would have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, "
+                "or remove the class."
             )
 
 

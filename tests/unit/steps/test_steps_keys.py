@@ -92,8 +92,8 @@ def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
 
 GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
-    "tune": "b06ef1b74808",
-    "ensemble": "aad888bcfbb2",
-    "evaluate": "6a33902eeda9",
-    "package": "137a5364ef19",
+    "tune": "308973fef8ff",
+    "ensemble": "36089180e2aa",
+    "evaluate": "1e3cd1a7870a",
+    "package": "28855d8bf8e5",
 }

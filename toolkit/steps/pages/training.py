@@ -67,8 +67,8 @@ def _pseudo(config: Config, pseudo: Sequence[PseudoLabelled], classes: Sequence[
     text = (
         f"Of {first.pictures:,} unlabelled pictures, {first.unreadable:,} cannot be decoded and {first.duplicates:,} "
         f"are among the labelled ones; they are left out. What was predicted with a probability of {threshold:g} or "
-        "more by the models that have not seen a fold was added to the training part of that fold, never to what judges "
-        "it."
+        "more by the models that have not seen a fold was added to the training part of that fold, never to what "
+        "judges it."
     )
     means = [np.mean(found.counts, axis=0) for found in pseudo]
     names = [f"round {number}" for number in range(1, len(pseudo) + 1)]
