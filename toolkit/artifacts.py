@@ -25,6 +25,7 @@ from typing import Any
 
 from toolkit.errors import BusyError, DiskFullError
 
+_LOCK_SECONDS = 0.2
 KEY_LENGTH = 12
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -223,21 +224,30 @@ class RunDir:
         shutil.rmtree(self.path, ignore_errors=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the directory against other processes; the system frees it when the process dies.
+
+        Args:
+            wait: Seconds to wait for another process that holds it.
 
         Raises:
             BusyError: Another process holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        end = time.monotonic() + wait
         with (self.path / ".lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise BusyError(
-                    f"Another process is already computing {self.path}. Wait for it to finish or stop it, then run "
-                    "the command again."
-                ) from error
+            while True:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if time.monotonic() < end:
+                        time.sleep(_LOCK_SECONDS)
+                        continue
+                    raise BusyError(
+                        f"Another process is already computing {self.path}. Wait for it to finish or stop it, then "
+                        "run the command again."
+                    ) from error
             yield
 
 

@@ -1,4 +1,4 @@
-"""Splits that never part a group: k folds, and a holdout."""
+"""Splits that never part a group: k folds, and a holdout; drawn, or the user's own."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def make_folds(
 
     order = np.argsort(np.asarray(image_ids, dtype=str), kind="stable")
     labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
+    check_two_classes(labels, class_names)
     _check_classes(labels, groups, n_splits, class_names)
     fold = np.zeros(len(labels), np.int64)
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
@@ -70,6 +71,88 @@ def make_folds(
     for index in range(n_splits):
         check_no_leak(groups[fold != index], groups[fold == index], f"fold {index}")
     return folds
+
+
+def given_folds(
+    image_ids: Sequence[str],
+    labels: np.ndarray,
+    groups: np.ndarray,
+    names: Sequence[str],
+    class_names: Sequence[str] | None = None,
+) -> Folds:
+    """The user's own folds, numbered in the order of their names: numbers by value, other names alphabetically.
+
+    Args:
+        image_ids: n names.
+        labels: `(n,)` int.
+        groups: `(n,)` group of each picture.
+        names: n names of folds.
+        class_names: `(k,)`, so that an error can name the class.
+
+    Raises:
+        DataError: There is only one fold, or a class is in one fold alone, so that its model would never see it.
+        LeakError: A group is in two folds.
+    """
+    values = np.asarray([str(name) for name in names], dtype=object)
+    known = sorted(set(values.tolist()), key=_by_value)
+    if len(known) < 2:
+        raise DataError(
+            f"All {len(values)} pictures are in the fold {known[0]!r}: nothing would be left to train on. At least two "
+            "folds are needed; correct the column of `data.fold`, or remove the setting so that folds are drawn."
+        )
+    number = {name: index for index, name in enumerate(known)}
+    fold = np.array([number[value] for value in values], np.int64)
+    folds = Folds(tuple(str(name) for name in image_ids), fold, len(known))
+    labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
+    check_two_classes(labels, class_names)
+    for index, name in enumerate(known):
+        inside = folds.fold == index
+        check_no_leak(groups[~inside], groups[inside], f"the fold {name!r} of `data.fold`")
+        lost = sorted(set(labels[inside].tolist()) - set(labels[~inside].tolist()))
+        if lost:
+            raise DataError(
+                f"Class {_class_name(lost[0], class_names)} is in the fold {name!r} of `data.fold` alone: the model of "
+                "that fold would never see it. Spread its pictures over the folds, or remove the class."
+            )
+    return folds
+
+
+def check_two_classes(labels: np.ndarray, class_names: Sequence[str] | None = None) -> None:
+    """Make sure that there is something to tell apart.
+
+    Raises:
+        DataError: All pictures are of one class.
+    """
+    present = np.unique(labels).tolist()
+    if len(present) < 2:
+        only = _class_name(present[0], class_names) if present else "none"
+        raise DataError(
+            f"All {len(labels)} pictures are of one class ({only}): there is nothing to tell apart. Check "
+            "`data.label_column`, the source, and what `toolkit clean` dropped."
+        )
+
+
+def given_holdout(image_ids: Sequence[str], groups: np.ndarray, marked: np.ndarray) -> tuple[list[str], list[str]]:
+    """Split by the user's own marks into development and holdout ids, each in the order of `image_ids`.
+
+    Args:
+        image_ids: n names.
+        groups: `(n,)` group of each picture.
+        marked: `(n,)` bool, True in the holdout.
+
+    Raises:
+        DataError: One side is empty.
+        LeakError: A group is on both sides.
+    """
+    marked = np.asarray(marked, bool)
+    if not marked.any() or marked.all():
+        raise DataError(
+            f"`data.holdout_column` marks {int(marked.sum())} of {len(marked)} pictures: both the holdout and what is "
+            "trained on need some. Correct the column, or remove the setting so that a holdout is drawn."
+        )
+    check_no_leak(np.asarray(groups)[~marked], np.asarray(groups)[marked], "the holdout of `data.holdout_column`")
+    names = np.asarray([str(name) for name in image_ids], dtype=object)
+    return names[~marked].tolist(), names[marked].tolist()
 
 
 def holdout(
@@ -172,8 +255,19 @@ def _check_classes(labels: np.ndarray, groups: np.ndarray, n_splits: int, names:
     for label in np.unique(labels).tolist():
         found = len(set(groups[labels == label].tolist()))
         if found < n_splits:
-            name = label if names is None else repr(str(names[label]))
             raise DataError(
-                f"Class {name} has only {found} pictures or groups, fewer than the {n_splits} folds: some fold would "
-                f"have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, or remove the class."
+                f"Class {_class_name(label, names)} has only {found} pictures or groups, fewer than the {n_splits} "
+                f"folds: some fold would have none. Use at most {max(found, 1)} folds (ensemble.folds), add pictures, "
+                "or remove the class."
             )
+
+
+def _class_name(label: int, names: Sequence[str] | None) -> str:
+    return str(label) if names is None else repr(str(names[label]))
+
+
+def _by_value(name: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(name), name
+    except ValueError:
+        return 1, 0.0, name

@@ -18,6 +18,7 @@ from toolkit.errors import UnreadableImageError
 from toolkit.manifest import Location
 
 ResizeMode = Literal["squash", "pad", "crop"]
+VIEWS = ("identity", "horizontal_flip", "vertical_flip", "rotate_90", "rotate_180", "rotate_270")
 
 _FIRST_BYTES = 65536
 _ARRAYS_KEPT = 4
@@ -199,3 +200,28 @@ def resize(image: np.ndarray, size: int, mode: ResizeMode) -> np.ndarray:
     square = np.zeros((size, size, 3), np.uint8)
     square[top : top + new_height, left : left + new_width] = scaled
     return square
+
+
+def view_of(images: np.ndarray, view: str) -> np.ndarray:
+    """Pictures as test-time augmentation shows them to a network.
+
+    Args:
+        images: `(n, s, s, 3)`.
+        view: One of `VIEWS`; rotations are counter-clockwise.
+
+    Returns:
+        The same kind; `identity` is `images` itself.
+
+    Raises:
+        ValueError: Unknown view.
+    """
+    if view == "identity":
+        return images
+    if view == "horizontal_flip":
+        return np.ascontiguousarray(images[:, :, ::-1])
+    if view == "vertical_flip":
+        return np.ascontiguousarray(images[:, ::-1])
+    turns = {"rotate_90": 1, "rotate_180": 2, "rotate_270": 3}
+    if view not in turns:
+        raise ValueError(f"There is no view {view!r}; known: {', '.join(VIEWS)}.")
+    return np.ascontiguousarray(np.rot90(images, turns[view], axes=(1, 2)))

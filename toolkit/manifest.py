@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNLABELLED = -1
 COLUMNS = ("image_id", "path", "label", "group_id")
+# Columns that only a user's own split brings.
+SPLIT_COLUMNS = ("fold", "holdout")
 _ARRAY_PATH = re.compile(r"^(?P<file>.+\.npz)::(?P<array>[^:]+)::(?P<row>\d+)$", re.IGNORECASE)
 
 
@@ -46,7 +48,8 @@ class Manifest:
         classes: Class names by index, `(k,)`.
         table: Columns `image_id` (str, unique), `path` (str: a file under `root`, or `file.npz::array::row`),
             `label` (int64, index into `classes`, -1 = unlabelled), `group_id` (str; rows that share it are never
-            split between folds; a row alone in its group holds its own image_id).
+            split between folds; a row alone in its group holds its own image_id). Where the user splits the
+            pictures, also `fold` (str, the name of its fold) and `holdout` (bool).
     """
 
     root: Path
@@ -62,6 +65,9 @@ class Manifest:
         paths: Sequence[str],
         labels: Sequence[int] | np.ndarray | None = None,
         groups: Sequence[str] | None = None,
+        *,
+        folds: Sequence[str] | None = None,
+        holdout: Sequence[bool] | None = None,
     ) -> Manifest:
         """Make a manifest from columns of equal length.
 
@@ -72,6 +78,8 @@ class Manifest:
             paths: One a picture.
             labels: Indices into `classes`; None for an unlabelled set.
             groups: Group of each picture; an empty string or None puts it in a group of its own.
+            folds: Fold of each picture as the user names it; None: folds are drawn.
+            holdout: Whether each picture is kept from all training; None: the holdout is drawn.
 
         Raises:
             DataError: Doubled ids, or labels out of range.
@@ -89,6 +97,10 @@ class Manifest:
                 "group_id": pd.Series([group or name for group, name in zip(named, ids, strict=True)], dtype=object),
             }
         )
+        if folds is not None:
+            table["fold"] = pd.Series([str(fold) for fold in folds], dtype=object)
+        if holdout is not None:
+            table["holdout"] = np.asarray(holdout, bool)
         manifest = cls(root, tuple(str(name) for name in classes), table)
         manifest._check()
         return manifest
@@ -126,6 +138,16 @@ class Manifest:
         return self.table["group_id"].to_numpy(object)
 
     @property
+    def folds(self) -> np.ndarray | None:
+        """`(n,)` object array of str: the user's own folds; None where they are drawn."""
+        return self.table["fold"].to_numpy(object) if "fold" in self.table else None
+
+    @property
+    def held_out(self) -> np.ndarray | None:
+        """`(n,)` bool: the user's own holdout; None where it is drawn."""
+        return self.table["holdout"].to_numpy(bool) if "holdout" in self.table else None
+
+    @property
     def labelled(self) -> bool:
         """Whether every picture has a label."""
         return len(self) > 0 and bool((self.labels != UNLABELLED).all())
@@ -159,7 +181,21 @@ class Manifest:
             list(self.table["path"]),
             self.labels if labels is None else labels,
             list(self.table["group_id"]) if groups is None else groups,
+            folds=None if self.folds is None else self.folds.tolist(),
+            holdout=None if self.held_out is None else self.held_out.tolist(),
         )
+
+    def joined(self, other: Manifest) -> Manifest:
+        """The rows of this manifest, then those of another, with this one's classes and root; without split columns.
+
+        Raises:
+            DataError: An id is in both.
+        """
+        one, more = self.table, other.table
+        return Manifest.build(
+            self.root, self.classes, [*one["image_id"], *more["image_id"]], [*one["path"], *more["path"]],
+            [*one["label"], *more["label"]], [*one["group_id"], *more["group_id"]],
+        )  # fmt: skip
 
     def class_counts(self) -> np.ndarray:
         """`(k,)` int64: labelled pictures of each class."""
@@ -167,27 +203,32 @@ class Manifest:
         return np.bincount(labels[labels >= 0], minlength=len(self.classes))
 
     def fingerprint(self, content_hashes: Sequence[str]) -> str:
-        """A hash of ids, labels, groups, classes and picture contents; not of where the files lie.
+        """A hash of ids, labels, groups, the user's split, classes and picture contents; not of where the files lie.
 
         Args:
             content_hashes: One a row, of the bytes that hold its picture.
         """
         digest = hashlib.sha256("\x1f".join(self.classes).encode())
+        own = [name for name in SPLIT_COLUMNS if name in self.table]
         for row, content in sorted(
             zip(self.table.itertuples(index=False), content_hashes, strict=True), key=lambda pair: str(pair[0].image_id)
         ):
             place = locate(self.root, str(row.path))
             where = "" if place.array is None else f"{place.array}:{place.row}"
-            line = "\x1f".join([str(row.image_id), str(row.label), str(row.group_id), content, where])
+            split = [f"{name}={getattr(row, name)}" for name in own]
+            line = "\x1f".join([str(row.image_id), str(row.label), str(row.group_id), content, where, *split])
             digest.update(b"\x1e" + line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write `manifest.csv`: `image_id, path, label, class_name, group_id`, whole or not at all."""
+        """Write `manifest.csv`: `image_id, path, label, class_name, group_id`, the user's `fold` and `holdout` where
+        there are any, whole or not at all.
+        """
+        own = [name for name in SPLIT_COLUMNS if name in self.table]
         names = np.array([*self.classes, ""], object)  # index -1 is the empty name of unlabelled pictures
         table = self.table.assign(class_name=names[self.labels])
         with atomic_path(path) as temporary:
-            table[["image_id", "path", "label", "class_name", "group_id"]].to_csv(temporary, index=False)
+            table[["image_id", "path", "label", "class_name", "group_id", *own]].to_csv(temporary, index=False)
 
     @classmethod
     def load(cls, path: Path, root: Path, classes: Sequence[str]) -> Manifest:
@@ -202,10 +243,13 @@ class Manifest:
 
         if not path.exists():
             raise MissingFileError(f"There is no manifest at {path}. Run `toolkit clean` first.")
-        table = pd.read_csv(path, dtype={"image_id": str, "path": str, "group_id": str}, keep_default_na=False)
+        texts = {"image_id": str, "path": str, "group_id": str, "fold": str}
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False)
         return cls.build(
-            root, classes, list(table["image_id"]), list(table["path"]), list(table["label"]), list(table["group_id"])
-        )
+            root, classes, list(table["image_id"]), list(table["path"]), list(table["label"]), list(table["group_id"]),
+            folds=list(table["fold"]) if "fold" in table else None,
+            holdout=list(table["holdout"]) if "holdout" in table else None,
+        )  # fmt: skip
 
 
 def locate(root: Path, path: str) -> Location:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import DataError, LeakError
-from toolkit.folds import check_no_leak, holdout, make_folds
+from toolkit.folds import check_no_leak, given_folds, given_holdout, holdout, make_folds
 
 
 def data(n=300, k=3, group_size=1, seed=0):
@@ -97,3 +97,42 @@ def test_a_holdout_of_one_group_is_a_clear_error():
 def test_a_leak_is_an_error_that_names_a_group():
     with pytest.raises(LeakError, match="for example 'g2'"):
         check_no_leak(["g1", "g2"], ["g2", "g3"], "fold 0")
+
+
+def test_own_folds_are_taken_in_the_order_of_their_names():
+    ids, labels, groups = data(12, 2)
+    made = given_folds(ids, labels, groups, ["10", "9", "2"] * 4)
+    assert made.n_splits == 3
+    assert made.fold.tolist() == [2, 1, 0] * 4
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "groups", "error", "words"),
+    [
+        (["0", "1"] * 4, [0, 1] * 4, ["a"] * 8, LeakError, "'a'"),
+        (["0"] * 8, [0, 1] * 4, list("abcdefgh"), DataError, "two folds"),
+        (["0", "1"] * 4, [0, 1] * 4, list("abcdefgh"), DataError, "Class 'x' is in the fold '0' .* alone"),
+        (["0", "1"] * 4, [0] * 8, list("abcdefgh"), DataError, r"one class \('x'\)"),
+    ],
+    ids=["leak", "one fold", "class in one fold alone", "one class"],
+)
+def test_own_folds_that_cannot_be_are_clear_errors(names, labels, groups, error, words):
+    ids = [str(number) for number in range(8)]
+    with pytest.raises(error, match=words):
+        given_folds(ids, np.array(labels), np.array(groups, object), names, ["x", "y"])
+
+
+def test_an_own_holdout_is_the_one_marked_and_must_not_part_a_group():
+    ids, _, groups = data(6, 2)
+    marked = np.array([0, 1, 0, 0, 1, 0], bool)
+    assert given_holdout(ids, groups, marked) == ([ids[0], ids[2], ids[3], ids[5]], [ids[1], ids[4]])
+    with pytest.raises(LeakError, match="holdout_column"):
+        given_holdout(ids, np.array(["g"] * 6, object), marked)
+    with pytest.raises(DataError, match="marks 0 of 6"):
+        given_holdout(ids, groups, np.zeros(6, bool))
+
+
+def test_one_class_is_nothing_to_tell_apart():
+    ids, labels, groups = data(20, 2)
+    with pytest.raises(DataError, match="nothing to tell apart"):
+        make_folds(ids, np.zeros_like(labels), groups, 2, 0)

@@ -22,6 +22,7 @@ _PATHS = (
     ("data", "source"),
     ("data", "images"),
     ("evaluate", "data"),
+    ("ensemble", "pseudo_labels", "source"),
     ("package", "destination"),
     ("package", "test_source"),
     ("package", "sample"),
@@ -69,6 +70,15 @@ def apply(config: Config, settings: Mapping[str, Any]) -> Config:
     for path, value in settings.items():
         put(values, path, value)
     return _check(values, config.file)
+
+
+def member(config: Config, settings: Mapping[str, Any]) -> Config:
+    """The config of one member of the ensemble: its settings over all others, and no members of its own.
+
+    Raises:
+        ConfigError: A setting does not fit.
+    """
+    return apply(config, {"ensemble.members": (), **settings})
 
 
 def restore(values: Mapping[str, Any], file: Path | None) -> Config:
@@ -188,6 +198,11 @@ def _check(values: dict[str, Any], file: Path | None) -> Config:
         }
     )
     resolved._file = file
+    for number, settings in enumerate(resolved.ensemble.members):
+        try:
+            member(resolved, settings)
+        except ConfigError as error:
+            raise ConfigError(f"ensemble.members.{number}: {error}") from error
     return resolved
 
 

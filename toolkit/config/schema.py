@@ -12,6 +12,7 @@ from toolkit.config.tune_schema import METRIC_PATTERN, Dimension, Tune
 
 Action = Literal["keep", "drop", "relabel"]
 Severity = Annotated[int, Field(ge=1, le=5)]
+View = Literal["identity", "horizontal_flip", "vertical_flip", "rotate_90", "rotate_180", "rotate_270"]
 
 
 class Data(Section):
@@ -25,6 +26,13 @@ class Data(Section):
     label_column: str | None = Field(None, description="CSV column of labels; null: guessed from its name.")
     group: str | None = Field(
         None, description="CSV column of patients, slides or videos; pictures of one group are never split."
+    )
+    fold: str | None = Field(
+        None,
+        description="CSV column of your own folds, used instead of drawn ones; null: drawn, ensemble.folds of them.",
+    )
+    holdout_column: str | None = Field(
+        None, description="CSV column that marks your own holdout (1 or 0); null: drawn, a share of data.holdout."
     )
     classes: tuple[str, ...] | None = Field(
         None, description="Class names in the order of their index; null: taken from the labels."
@@ -238,6 +246,11 @@ class Train(Section):
     ema: float | None = Field(
         None, gt=0.0, lt=1.0, description="Decay of the weights' moving average, which is then kept; null: no average."
     )
+    average_last: int | None = Field(
+        None,
+        ge=2,
+        description="Keep the mean of the weights after each of so many last epochs (SWA); null: the best epoch's.",
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = Field(
         "float32", description="What training computes in; auto: mixed_bfloat16 where a GPU or TPU has it."
     )
@@ -257,6 +270,31 @@ class Train(Section):
     deterministic: bool = Field(False, description="Bit-equal results on the same machine; somewhat slower.")
     workers: int = Field(2, ge=1, le=64, description="Threads that prepare batches; the result does not depend on it.")
 
+    @model_validator(mode="after")
+    def _one_average(self) -> Train:
+        if self.average_last is None:
+            return self
+        if self.ema is not None:
+            raise ValueError(
+                "ema and average_last both replace the last weights by an average; set one of them to null"
+            )
+        if self.early_stopping:
+            raise ValueError(
+                "average_last averages the last epochs, which early_stopping would move to where training has stopped "
+                "to improve; set early_stopping to 0 or average_last to null"
+            )
+        if self.average_last > self.epochs:
+            raise ValueError(f"average_last is {self.average_last}, but there are only {self.epochs} epochs; lower it")
+        return self
+
+
+class PseudoLabels(Section):
+    """Unlabelled pictures that the trained models label and the next round learns from."""
+
+    source: Path = Field(description="The pictures: folder, CSV, Kaggle folder or .npz file; labels are not read.")
+    threshold: float = Field(0.95, gt=0.0, lt=1.0, description="Smallest probability at which a label is believed.")
+    rounds: int = Field(1, ge=1, le=5, description="How often all models are trained anew with such pictures.")
+
 
 class Ensemble(Section):
     """The k-fold ensemble."""
@@ -272,6 +310,27 @@ class Ensemble(Section):
         le=64,
         description="0: augment anew each epoch; else frozen layers see so many versions of a picture: faster.",
     )
+    members: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="Settings in which each member differs, such as [{seed: 1}, {train.epochs: 20}]; []: one member.",
+    )
+    repeats: int = Field(1, ge=1, le=20, description="How often the folds are drawn anew and trained.")
+    tta: tuple[View, ...] = Field(
+        ("identity",), min_length=1,
+        description="Views that are averaged: identity, horizontal_flip, vertical_flip, rotate_90, _180, _270.",
+    )  # fmt: skip
+    batch_norm: Literal["train", "target"] = Field(
+        "train", description="predict: batch statistics of training, or re-estimated on the new pictures."
+    )
+    batch_norm_source: int = Field(
+        16, ge=0, description="batch_norm target: training's statistics count as so many pictures."
+    )
+    pseudo_labels: PseudoLabels | None = Field(
+        None, description="Train again with confidently predicted pictures: {source, threshold, rounds}; null: no."
+    )
+    jobs: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        1, description="Folds trained at once: 1 in this process, a number, or auto: one a GPU, else one a core."
+    )
     tuned: Literal["auto", "never"] = Field("auto", description="auto: use what `tune` found, where it has run.")
 
     @model_validator(mode="after")
@@ -280,9 +339,35 @@ class Ensemble(Section):
             raise ValueError(f"train_folds is {self.train_folds}, but there are only {self.folds} folds; lower it")
         return self
 
+    @field_validator("members")
+    @classmethod
+    def _known_members(cls, members: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for number, member in enumerate(members):
+            for name in member:
+                if name == "data.image_size":
+                    raise ValueError(
+                        f"member {number} has data.image_size, but all members see pictures of one size: the package "
+                        "resizes once; make an ensemble of its own for another size"
+                    )
+                if name != "seed" and not name.startswith(("model.", "augment.", "train.")):
+                    raise ValueError(
+                        f"member {number} has {name!r}; members may differ in seed and in settings of model, augment "
+                        "and train, such as model.backbone"
+                    )
+            if member in members[:number]:
+                raise ValueError(f"members {members.index(member)} and {number} are the same; change one's seed")
+        return members
+
+    @field_validator("tta")
+    @classmethod
+    def _different_views(cls, views: tuple[View, ...]) -> tuple[View, ...]:
+        if len(set(views)) < len(views):
+            raise ValueError("each view counts once; remove the doubled ones")
+        return views
+
     @property
     def models(self) -> int:
-        """How many models are trained."""
+        """How many models each draw of the folds gives, unless the folds are the user's own."""
         return self.train_folds or self.folds
 
 
@@ -373,7 +458,7 @@ class Config(Section):
     name: str = Field("contest", pattern=r"^[\w][\w.-]*$", description="Names the folder of results, runs_dir/name.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     runs_dir: Path = Field(Path("runs"), description="Folder of results.")
-    engine: Literal["local"] = Field("local", description="Where the work runs.")
+    engine: Literal["local", "ray"] = Field("local", description="Where folds are trained: local, or a ray cluster.")
     data: Data = Field(description="The pictures and how they are read.")
     clean: Clean = Field(default_factory=Clean, description="Finding what is wrong with the data.")
     model: Model = Field(default_factory=Model, description="The network.")
@@ -392,6 +477,15 @@ class Config(Section):
             raise ValueError(
                 "augment.mixup and augment.cutmix mix pictures, but with ensemble.views above 0 training reads stored "
                 "activations; set ensemble.views to 0 or both to 0"
+            )
+        if self.ensemble.views and self.ensemble.pseudo_labels:
+            raise ValueError(
+                "ensemble.pseudo_labels adds pictures whose activations are not stored; set ensemble.views to 0"
+            )
+        if self.data.fold is not None and self.ensemble.repeats > 1:
+            raise ValueError(
+                f"ensemble.repeats is {self.ensemble.repeats}, but the folds of data.fold cannot be drawn again; set "
+                "repeats to 1, or data.fold to null"
             )
         return self
 

@@ -8,7 +8,7 @@ pass forward and one backward. Layers are not changed: models are saved as they 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,13 +26,25 @@ def fused_normalization() -> Iterator[None]:
     Only layers that normalise the last axis of a float32 `(n, h, w, c)` tensor by the statistics of the batch are
     affected; frozen ones, and those with masks or renormalisation, compute as Keras does.
     """
+    with patched_call(lambda layer, inputs, training: training is True and _fits(layer, inputs), _normalize):
+        yield
+
+
+@contextmanager
+def patched_call(fits: Callable[[Any, Any, Any], bool], compute: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """Within it, batch normalisations without a mask compute otherwise.
+
+    Args:
+        fits: `(layer, inputs, training)` → whether a call is replaced.
+        compute: `(layer, inputs)` → the outputs of a replaced call.
+    """
     layer = keras.layers.BatchNormalization
     with _lock:  # tracing in two threads must not restore each other's patch
         stock = layer.call
 
         def call(self: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-            if training is True and mask is None and _fits(self, inputs):
-                return _normalize(self, inputs)
+            if mask is None and fits(self, inputs, training):
+                return compute(self, inputs)
             return stock(self, inputs, training=training, mask=mask)
 
         layer.call = call

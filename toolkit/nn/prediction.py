@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.images import view_of
 from toolkit.nn.feeding import Reader, ordered_map
 from toolkit.nn.runtime import Inputs, compile_forward
 
@@ -35,6 +36,46 @@ def predict(
     Returns:
         The outputs in the order of `image_ids`: `(n, k)` float32 probabilities, or whatever the model ends in.
     """
+    return _predict(model, read, image_ids, None, batch_size, workers, on_progress)
+
+
+def predict_views(
+    model: Any,
+    read: Callable[[Sequence[str]], np.ndarray],
+    image_ids: Sequence[str],
+    views: Sequence[str],
+    *,
+    batch_size: int = 64,
+    workers: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Test-time augmentation: the mean of a model's probabilities over several views of each picture.
+
+    Args:
+        model: A `keras.Model` from pictures to probabilities.
+        read: Image ids → uint8 RGB `(m, s, s, 3)`; asked once a picture.
+        image_ids: n names.
+        views: Names of `images.VIEWS`; `("identity",)` alone is the same as `predict`.
+        batch_size: Pictures a call.
+        workers: Threads that read.
+        on_progress: Called as `(done, n)`.
+
+    Returns:
+        `(n, k)` float32, in the order of `image_ids`.
+    """
+    chosen = None if tuple(views) == ("identity",) else tuple(views)
+    return _predict(model, read, image_ids, chosen, batch_size, workers, on_progress)
+
+
+def _predict(
+    model: Any,
+    read: Reader,
+    image_ids: Sequence[str],
+    views: tuple[str, ...] | None,
+    batch_size: int,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> np.ndarray:
     total = len(image_ids)
     if total == 0:
         return np.empty((0, *model.output_shape[1:]), np.float32)
@@ -45,7 +86,12 @@ def predict(
     done = 0
     for inputs in ordered_map(read, parts, workers):
         rows = len(inputs[0]) if isinstance(inputs, list) else len(inputs)
-        result = forward(pad_batch(inputs, size))[:rows]
+        padded = pad_batch(inputs, size)
+        if views is None:
+            result = forward(padded)[:rows]
+        else:
+            seen = [forward(view_of(np.asarray(padded), view)) for view in views]
+            result = np.asarray(np.mean(seen, axis=0, dtype=np.float32))[:rows]
         if outputs is None:
             outputs = np.empty((total, *result.shape[1:]), np.float32)
         outputs[done : done + rows] = result

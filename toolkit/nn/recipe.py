@@ -28,6 +28,8 @@ class Recipe:
         plateau_factor: `plateau`: what it is multiplied by then.
         layer_decay: Factor of the learning rate from each layer of the backbone to the one before it; 1: the same rate.
         ema: Decay of the moving average of the weights, which then is validated and kept; None: no average.
+        average_last: Keep the mean of the weights after each of so many last epochs, with batch statistics measured
+            anew, see `averaging`; None: the best epoch's weights.
         precision: What the training steps compute in; `auto`: mixed_bfloat16 where a GPU or TPU has it.
         loss: `cross_entropy` or `focal`.
         focal_gamma: γ of `focal`.
@@ -37,7 +39,7 @@ class Recipe:
         monitor: What makes an epoch the best.
 
     Raises:
-        ConfigError: Unknown monitored value, schedule or precision.
+        ConfigError: Unknown monitored value, schedule or precision, or two averages of the weights.
     """
 
     optimizer: str = "adamw"
@@ -51,6 +53,7 @@ class Recipe:
     plateau_factor: float = 0.5
     layer_decay: float = 1.0
     ema: float | None = None
+    average_last: int | None = None
     precision: Precision = "float32"
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = 2.0
@@ -64,6 +67,12 @@ class Recipe:
             raise ConfigError(f"The monitored value is {self.monitor!r}; expected val_loss or val_accuracy.")
         if self.schedule not in KINDS:
             raise ConfigError(f"`train.schedule` is {self.schedule!r}; expected one of {', '.join(KINDS)}.")
+
+        if self.average_last is not None and (self.ema is not None or self.early_stopping):
+            raise ConfigError(
+                "`train.average_last` goes neither with `train.ema`, another average of the weights, nor with "
+                "`train.early_stopping`, which moves the last epochs; leave one of them out."
+            )
 
     @property
     def policy(self) -> str:

@@ -133,6 +133,18 @@ def describe() -> Runtime:
     return Runtime(backend, str(keras.__version__), devices, tuple(versions))
 
 
+def gpu_count() -> int:
+    """How many GPUs this process sees; none of them is taken."""
+    setup()
+    import keras
+
+    if _on_tensorflow():
+        import tensorflow as tf
+
+        return len(tf.config.list_physical_devices("GPU"))
+    return sum(name.lower().startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
+
+
 def release() -> None:
     """Free the graphs and names of models that are no longer used; call it between the trainings of one process.
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import TrainingError
+from toolkit.nn.averaging import EpochAverage
+from toolkit.nn.batch_statistics import update_batch_norm
 from toolkit.nn.checkpoint import Progress, restore, snapshot
 from toolkit.nn.ema import WeightAverage
 from toolkit.nn.feeding import Feeder
@@ -47,13 +49,15 @@ class Trainer:
         self._recipe = recipe
         self._policy = recipe.policy
         self._average = None if recipe.ema is None else WeightAverage(model, recipe.ema)
+        self._epochs = None if recipe.average_last is None else EpochAverage(model)
         self._optimizer, self._step = self._compile()
 
     @property
     def variables(self) -> list[Any]:
         """All that the next epoch depends on and changes."""
         averages = [] if self._average is None else self._average.variables
-        return [*self._model.variables, *self._optimizer.variables, *averages]
+        epochs = [] if self._epochs is None else self._epochs.variables
+        return [*self._model.variables, *self._optimizer.variables, *averages, *epochs]
 
     def resumed(self, progress: Progress) -> list[Any]:
         """The variables that a state was saved from: after memory ran out, with the batches that fitted."""
@@ -63,6 +67,30 @@ class Trainer:
     def in_place(self) -> Any:
         """A block within which the model has the weights that count: their average, where there is one."""
         return nullcontext() if self._average is None else self._average.in_place()
+
+    def take_in(self, left: int) -> None:
+        """Take the weights after an epoch into the mean of the last ones, where it is one of them.
+
+        Args:
+            left: Epochs of the plan that come after it.
+        """
+        if self._epochs is not None and left < (self._recipe.average_last or 0):
+            self._epochs.take_in()
+
+    def finish(self, number: int) -> bool:
+        """Give the model the mean of the last epochs' weights, with statistics of the training batches of an epoch.
+
+        Args:
+            number: Of the epoch whose batches are used.
+
+        Returns:
+            False where there is no such mean, and the model keeps its weights.
+        """
+        if self._epochs is None or not self._epochs.epochs:
+            return False
+        self._epochs.put_in_place()
+        update_batch_norm(self._model, (batch.inputs for batch in self.data.epoch(number)))
+        return True
 
     def run(
         self,

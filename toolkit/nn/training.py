@@ -54,6 +54,9 @@ def train(
 ) -> History:
     """Train the trainable layers of a model, then put the weights of its best epoch back.
 
+    With `average_last` the model gets the mean of its last epochs' weights instead, and the last epoch counts as the
+    best; where training is stopped before these epochs begin, there is no mean.
+
     Args:
         model: `keras.Model` ending in probabilities `(b, k)`; changed in place.
         data: Training batches; its seed fixes their order.
@@ -113,9 +116,12 @@ def train(
             if validation is None or position == 0 or better(record, progress.best, recipe.monitor):
                 progress.best_epoch, progress.best_values = position + 1, snapshot(model.variables)
         progress.records.append(record)
+        trainer.take_in(epochs - position - 1)
         stale = recipe.early_stopping and position + 1 - progress.best_epoch >= recipe.early_stopping
         if stale or (should_stop is not None and should_stop(record)):
             progress.finished = progress.stopped_early = True
+        if (progress.finished or position + 1 == epochs) and trainer.finish(number):
+            progress.best_epoch, progress.best_values = position + 1, snapshot(model.variables)
         if checkpoint:
             checkpoint.save(progress, trainer.variables)
         if on_epoch:

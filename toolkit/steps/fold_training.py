@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from toolkit.artifacts import write_json
+from toolkit.artifacts import RunDir, write_json
 from toolkit.config import Config
 from toolkit.console import Console
 from toolkit.manifest import Manifest
@@ -22,6 +22,8 @@ from toolkit.steps.activations import Activations
 from toolkit.steps.networks import augmentation, head_settings, mixing, new_model, training_phases, training_settings
 
 Read = Callable[[Sequence[str]], np.ndarray]
+# A process whose command was killed lives on for a moment.
+_WAIT_SECONDS = 30.0
 
 
 class FoldRecord(BaseModel):
@@ -44,43 +46,82 @@ class FoldRecord(BaseModel):
     images_per_second: float
 
 
+@dataclass(frozen=True)
+class FoldTask:
+    """One model to train; another process can be given it.
+
+    Attributes:
+        config: All settings of its member.
+        ids: Image ids to train on, and those of the fold.
+        folder: Where it is left; an interrupted training in it is taken up.
+        index: Number of the fold among those of the member, which its seed depends on.
+        title: For progress bars.
+        extra: Further pictures to train on that are in no fold, such as pseudo-labelled ones.
+    """
+
+    config: Config
+    ids: tuple[Sequence[str], Sequence[str]]
+    folder: Path
+    index: int
+    title: str
+    extra: Manifest | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the model is trained and its fold predicted."""
+        return (self.folder / "DONE").exists()
+
+
 def train_fold(
     console: Console,
-    config: Config,
+    task: FoldTask,
     data: Manifest,
-    ids: tuple[Sequence[str], Sequence[str]],
-    folder: Path,
     read: Read,
     activations: Activations | None,
-    index: int,
     seconds: float | None,
 ) -> None:
-    """Train one model, predict its fold, write `model.keras, oof.npz, history.csv, DONE`.
+    """Train one model, predict its fold, write `model.keras, oof.npz, history.csv, DONE`; nothing where that is done.
+
+    The folder is held against other processes meanwhile.
 
     Args:
         console: Shows the progress.
-        config: All settings.
+        task: Which model.
         data: The development pictures.
-        ids: Image ids to train on, and those of the fold.
-        folder: `fold<i>`; an interrupted training in it is taken up.
         read: Image ids → uint8 `(n, h, w, 3)`.
         activations: Caches of the frozen layers, shared by the folds; None: pictures are augmented anew each epoch.
-        index: Number of the fold.
         seconds: Stop after the epoch in which so much time has passed; None: never.
+
+    Raises:
+        BusyError: Another process goes on training this fold.
     """
+    with RunDir(task.folder).locked(wait=_WAIT_SECONDS):
+        if not task.done:
+            _train(console, task, data, read, activations, seconds)
+
+
+def _train(
+    console: Console,
+    task: FoldTask,
+    data: Manifest,
+    read: Read,
+    activations: Activations | None,
+    seconds: float | None,
+) -> None:
     from toolkit.nn.phases import train_phases
-    from toolkit.nn.prediction import predict
+    from toolkit.nn.prediction import predict_views
     from toolkit.nn.runtime import release
     from toolkit.nn.saving import save_model
 
     begin = time.monotonic()
-    training, fold = data.select(ids[0]), data.select(ids[1])
+    config, folder, title = task.config, task.folder, task.title
+    training, fold = data.select(task.ids[0]), data.select(task.ids[1])
+    if task.extra is not None:
+        training = training.joined(task.extra)
     # A seed of its own for each fold, so that the members differ by more than their pictures.
-    seed = config.seed * 1009 + index
+    seed = config.seed * 1009 + task.index
     model = new_model(config, len(data.classes), seed)
     plan = _cached(config, data, activations, seed) if activations else _direct(config, model, read, data)
-    folder.mkdir(parents=True, exist_ok=True)
-    title = f"Fold {index + 1} of {config.ensemble.models}"
     with console.progress(f"{title}: training steps") as on_progress:
         history = train_phases(
             plan.network,
@@ -96,7 +137,9 @@ def train_fold(
     history.save(folder / "history.csv")
     save_model(model, folder / "model.keras")
     with console.progress(f"{title}: out-of-fold predictions") as on_progress:
-        probabilities = predict(model, read, fold.image_ids.tolist(), on_progress=on_progress)
+        probabilities = predict_views(
+            model, read, fold.image_ids.tolist(), config.ensemble.tta, on_progress=on_progress
+        )
     Predictions.build(fold.image_ids, probabilities, data.classes).save(folder / "oof.npz")
     record = FoldRecord(
         accuracy=float((probabilities.argmax(axis=1) == fold.labels).mean()),

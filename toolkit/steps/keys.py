@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.artifacts import file_hash, make_key
-from toolkit.config import Config
+from toolkit.config import Config, member
 from toolkit.config.schema import Evaluate
 from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
@@ -23,7 +23,7 @@ _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
     "train": {"workers"},
     "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
-    "ensemble": {"vote", "tuned"},
+    "ensemble": {"vote", "tuned", "jobs", "batch_norm", "batch_norm_source"},
     "evaluate": {"data"},
     "package": {"destination", "test_source", "sample", "template"},
 }
@@ -100,15 +100,20 @@ def _content(path: str) -> str:
     return file_hash(Path(path)) if Path(path).is_file() else path
 
 
-def ensemble_key(config: Config, cleaned: str) -> str:
+def ensemble_key(config: Config, cleaned: str, unlabelled: str | None = None) -> str:
     """Key of `ensemble`, from the key of `clean`.
 
     Args:
         config: All settings, those that `tune` found already in place: they count by value, so that a search which
             finds the same best again does not train anew.
         cleaned: Key of `clean`.
+        unlabelled: Fingerprint of the source of `ensemble.pseudo_labels`, by content; None without one.
     """
-    return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), section(config, "ensemble"))
+    values = section(config, "ensemble")
+    values["members"] = [training_settings(member(config, settings)) for settings in config.ensemble.members]
+    if values["pseudo_labels"]:
+        values["pseudo_labels"]["source"] = unlabelled
+    return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), values)
 
 
 def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:

@@ -92,6 +92,7 @@ def training_settings(config: Config, class_counts: np.ndarray) -> dict[str, Any
         "plateau_factor": train.plateau_factor,
         "layer_decay": train.layer_decay,
         "ema": train.ema,
+        "average_last": train.average_last,
         "precision": train.precision,
         "loss": train.loss,
         "focal_gamma": train.focal_gamma,
@@ -128,9 +129,10 @@ def training_phases(config: Config, network: Any, data: Any, epochs: int, unfree
         if has_backbone:
             set_trainable(network, count)
 
+    own = {"learning_rate": transfer.learning_rate, "average_last": None}
     head_only = replace(data, batch_size=transfer.batch_size, accumulate=1)
     return [
-        Phase("transfer", head_only, transfer.epochs, lambda: freeze(0), {"learning_rate": transfer.learning_rate}),
+        Phase("transfer", head_only, transfer.epochs, lambda: freeze(0), own),
         Phase("fine-tuning", main, epochs, lambda: freeze(unfreeze)),
     ]
 

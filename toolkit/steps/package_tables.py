@@ -147,7 +147,7 @@ def package_predictions(
 
 def _predict(project: Project, ensemble: Ensemble, manifest: Manifest) -> np.ndarray:
     store = project.pixels(manifest)
-    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console)
+    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console, ensemble.config.ensemble.tta)
     probabilities = members.predict(store.read, manifest.image_ids.tolist(), "Predicting the test pictures")
     if store.unreadable:
         project.console.note(

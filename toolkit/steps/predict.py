@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.console import TextTable
+from toolkit.manifest import Manifest
 from toolkit.predictions import Predictions
-from toolkit.steps.ensemble import trained_ensemble
-from toolkit.steps.members import Members
+from toolkit.steps.ensemble import Ensemble, trained_ensemble
+from toolkit.steps.members import Members, Read
 from toolkit.steps.project import Project
 from toolkit.steps.results import StepResult
 
@@ -48,7 +49,9 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
     manifest = project.read(data, labelled=False)
     ensemble = trained_ensemble(project)
     store = project.pixels(manifest)
-    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console)
+    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console, ensemble.config.ensemble.tta)
+    if ensemble.config.ensemble.batch_norm == "target":
+        _adapt(project, ensemble, members, store.read, manifest)
     probabilities = members.predict(store.read, manifest.image_ids.tolist(), "Predicting")
     made = Predictions.build(manifest.image_ids, probabilities, manifest.classes)
     made.save(output)
@@ -65,3 +68,14 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
         images=len(manifest),
         counts=dict(zip(manifest.classes, counts, strict=True)),
     )
+
+
+def _adapt(project: Project, ensemble: Ensemble, members: Members, read: Read, manifest: Manifest) -> None:
+    changed = members.adapt(read, manifest.image_ids.tolist(), ensemble.config.ensemble.batch_norm_source)
+    if changed:
+        project.console.note(f"{changed} batch normalisations have the statistics of these pictures.")
+    else:
+        project.console.note(
+            "ensemble.batch_norm is target, but has no effect: the networks have no batch normalisation that was "
+            "trained (frozen layers keep theirs)."
+        )

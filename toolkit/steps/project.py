@@ -74,6 +74,8 @@ class Project:
                 path_column=data.path_column,
                 label_column=data.label_column,
                 group_column=data.group,
+                fold_column=data.fold,
+                holdout_column=data.holdout_column,
                 classes=data.classes,
                 labelled=labelled,
             )

@@ -98,10 +98,7 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
 def _ranked(ensemble: Ensemble) -> list[int]:
     from toolkit.artifacts import read_json
 
-    accuracy = [
-        FoldRecord(**read_json(ensemble.run.path / f"fold{index}" / "DONE")).accuracy
-        for index in range(len(ensemble.models))
-    ]
+    accuracy = [FoldRecord(**read_json(path.parent / "DONE")).accuracy for path in ensemble.models]
     return sorted(range(len(accuracy)), key=lambda index: -accuracy[index])
 
 
@@ -124,9 +121,10 @@ def _predict_each(project: Project, ensemble: Ensemble, paths: Sequence[Path]) -
     """`(m, n, k)` probabilities of each model for the holdout pictures."""
     ids = ensemble.split.smaller.image_ids.tolist()
     read = project.pixels(project.manifest, project.hashes).read
+    views = ensemble.config.ensemble.tta
     return np.stack([
         # The mean of one member is that member's own probability.
-        Members([path], "mean", project.console).predict(read, ids, f"What member {rank + 1} adds")
+        Members([path], "mean", project.console, views).predict(read, ids, f"What member {rank + 1} adds")
         for rank, path in enumerate(paths)
     ])  # fmt: skip
 

@@ -74,7 +74,9 @@ class LocalPredictor:
         if self._members is None:
             config = self._ensemble.config
             start(config)
-            self._members = Members(self._ensemble.models, config.ensemble.vote, self._project.console)
+            self._members = Members(
+                self._ensemble.models, config.ensemble.vote, self._project.console, config.ensemble.tta
+            )
         return self._members
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import MissingFileError, WeightsError
-from toolkit.nn.prediction import predict
+from toolkit.nn.prediction import predict, predict_views
 from toolkit.nn.saving import load_model
 
 
@@ -48,3 +48,25 @@ def test_models_that_are_absent_or_damaged(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"PK broken")
     with pytest.raises(WeightsError, match=r"broken\.keras"):
         load_model(tmp_path / "broken.keras")
+
+
+def test_views_are_averaged_and_identity_alone_changes_nothing(small_model, make_pictures):
+    pictures = make_pictures(11, 16)
+    model = small_model()
+    plain = predict(model, pictures.read, pictures.ids, batch_size=4)
+    assert np.array_equal(predict_views(model, pictures.read, pictures.ids, ("identity",), batch_size=4), plain)
+    views = {
+        "identity": lambda x: x,
+        "horizontal_flip": lambda x: x[:, :, ::-1],
+        "vertical_flip": lambda x: x[:, ::-1],
+        "rotate_90": lambda x: np.rot90(x, 1, axes=(1, 2)),
+        "rotate_180": lambda x: np.rot90(x, 2, axes=(1, 2)),
+        "rotate_270": lambda x: np.rot90(x, 3, axes=(1, 2)),
+    }
+    each = [
+        predict(model, lambda names, see=see: np.ascontiguousarray(see(pictures.read(names))), pictures.ids)
+        for see in views.values()
+    ]
+    assert not np.allclose(each[0], each[3], atol=1e-6)
+    averaged = predict_views(model, pictures.read, pictures.ids, tuple(views), batch_size=4)
+    np.testing.assert_allclose(averaged, np.mean(each, axis=0), rtol=1e-5, atol=1e-6)

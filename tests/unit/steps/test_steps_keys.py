@@ -108,4 +108,8 @@ GOLDEN: dict[str, str] = {
     "ensemble": "aad888bcfbb2",
     "evaluate": "2b289848bb63",
     "package": "a48a494d7369",
+    "tune": "308973fef8ff",
+    "ensemble": "36089180e2aa",
+    "evaluate": "1e3cd1a7870a",
+    "package": "28855d8bf8e5",
 }
