@@ -14,7 +14,7 @@ ACCURACY = metric("accuracy").function
 
 
 def test_weights_are_what_members_score_above_chance(made):
-    labels, members = made(3000, noise=(1.0, 2.0, 50.0))
+    labels, members = made(1500, noise=(1.0, 2.0, 50.0))
     weights = score_weights(members, labels)
     gains = [ACCURACY(labels, member) - 0.25 for member in members]
     assert weights == pytest.approx(np.maximum(gains, 0) / np.maximum(gains, 0).sum())
