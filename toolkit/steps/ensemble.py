@@ -16,6 +16,8 @@ from toolkit.manifest import Manifest
 from toolkit.metrics import score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
+from toolkit.steps.blending import out_of_fold as join_members
+from toolkit.steps.blending import votes_of, votes_of_ensemble
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history
 from toolkit.steps.held_out import held_out_sections
@@ -37,6 +39,7 @@ from toolkit.steps.results import Interval, StepResult, interval, percent
 from toolkit.steps.splits import Split, reporting_split
 from toolkit.steps.training_rounds import train_rounds
 from toolkit.steps.tune import tuned_config
+from toolkit.steps.vote_records import VoteRecord, vote_figures, vote_table
 
 
 class EnsembleResult(StepResult):
@@ -54,6 +57,9 @@ class EnsembleResult(StepResult):
         members: Members of `ensemble.members`, 1 without.
         member_accuracy: Out-of-fold accuracy of each member.
         pseudo_labelled: Pseudo-labelled pictures that a model was trained with, on average.
+        vote: How the models agree; for `auto` the vote that was chosen.
+        votes: What every vote scores out of fold, each on pictures it was not learned from.
+        votes_note: What these scores can and cannot say.
     """
 
     folds: int
@@ -67,9 +73,12 @@ class EnsembleResult(StepResult):
     members: int = 1
     member_accuracy: tuple[float, ...] = ()
     pseudo_labelled: float = 0.0
+    vote: str = ""
+    votes: tuple[VoteRecord, ...] = ()
+    votes_note: str = ""
 
     def tables(self) -> list[TextTable]:
-        """One row a fold."""
+        """One row a fold; then one a vote."""
         rows = [
             (str(index), percent(value), str(epochs))
             for index, (value, epochs) in enumerate(zip(self.fold_accuracy, self.epochs, strict=True))
@@ -80,7 +89,8 @@ class EnsembleResult(StepResult):
         source = "settings from tune" if self.tuned else "settings from the config"
         several = f" of {self.members} members" if self.members > 1 else ""
         title = f"Ensemble: {self.folds} models{several} on {self.images:,} pictures, {source}"
-        return [TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)]
+        folds = TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)
+        return [folds, *vote_table(self.vote, self.votes, self.votes_note)]
 
 
 class Ensemble:
@@ -118,6 +128,19 @@ class Ensemble:
         """All model files, member by member."""
         return [path for member in self.members for path in member]
 
+    @property
+    def owner(self) -> tuple[int, ...]:
+        """The member that each of `models` belongs to: one configuration, whose folds lie in one folder."""
+        folders = [path.parent.parent for path in self.models]
+        number = {folder: index for index, folder in enumerate(dict.fromkeys(folders))}
+        return tuple(number[folder] for folder in folders)
+
+    @property
+    def out_of_fold(self) -> list[Predictions]:
+        """Out-of-fold predictions of each member."""
+        folders = dict.fromkeys(path.parent.parent for path in self.models)
+        return [Predictions.load(folder / "oof.npz") for folder in folders]
+
 
 def ensemble_step(project: Project, *, minutes: float | None = None) -> EnsembleResult:
     """Train one model a fold; folds and epochs that are done are not trained again.
@@ -136,7 +159,9 @@ def ensemble_step(project: Project, *, minutes: float | None = None) -> Ensemble
         write_json(run.path / "tuned.json", tuned)
         return _train_folds(project, config, split.larger, run, tuned, minutes)
 
-    return project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
+    result = project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
+    ensemble = Ensemble(key, RunDir(result.run_dir), config, cleaned, split)
+    return result.model_copy(update=vote_figures(votes_of_ensemble(ensemble, project.console)))
 
 
 def trained_ensemble(project: Project) -> Ensemble:
@@ -168,6 +193,7 @@ def _train_folds(
     out_of_fold = averaged_members(members)
     out_of_fold.save(run.path / "oof.npz")
     pictures, data = len(data), data.select(out_of_fold.image_id.tolist())
+    votes = votes_of(run.path, config, join_members(members, data), project.console)
     scores = score(data.labels, out_of_fold.probabilities, data.classes, seed=config.seed)
     member_accuracy = [float((member.labels == data.labels).mean()) for member in members]
     figures = {
@@ -186,7 +212,7 @@ def _train_folds(
     }
     histories = [read_history(folder / "history.csv") for member in folders for folder in member]
     sections = ensemble_sections(
-        flat, histories, scores, data.classes, tuned, f"toolkit evaluate -c {project.config_name}"
+        flat, histories, scores, data.classes, tuned, f"toolkit evaluate -c {project.config_name}", votes
     )
     write_step_page(
         run, config.name, "ensemble",

@@ -17,13 +17,24 @@ from toolkit.config.schema import Evaluate
 from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 3, "package": 1, "preview": 1, "tune-modify": 1}
+SCHEMA = {
+    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 3, "package": 1, "preview": 1, "tune-modify": 1, "votes": 1,
+}  # fmt: skip
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
     "train": {"workers"},
     "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
-    "ensemble": {"vote", "tuned", "jobs", "batch_norm", "batch_norm_source"},
+    "ensemble": {
+        "vote",
+        "metric",
+        "calibrate",
+        "prior_correction",
+        "tuned",
+        "jobs",
+        "batch_norm",
+        "batch_norm_source",
+    },
     "evaluate": {"data"},
     "package": {"destination", "test_source", "sample", "template"},
 }
@@ -116,6 +127,21 @@ def ensemble_key(config: Config, cleaned: str, unlabelled: str | None = None) ->
     return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), values)
 
 
+def vote_settings(config: Config) -> dict[str, Any]:
+    """What affects how trained models are combined: a change of it trains nothing anew."""
+    return config.ensemble.model_dump(mode="json", include={"vote", "metric", "calibrate"})
+
+
+def votes_key(config: Config, predictions: str) -> str:
+    """Key of a blend and of the comparison of votes, which lie in the run of `ensemble`.
+
+    Args:
+        config: All settings.
+        predictions: Fingerprint of the members' out-of-fold predictions and their labels.
+    """
+    return make_key("votes", SCHEMA["votes"], predictions, config.seed, vote_settings(config))
+
+
 def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     """Key of `evaluate`, from the key of `ensemble`.
 
@@ -128,7 +154,7 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     values["metric"] = _metric(config, config.evaluate.metric)
     values["corruptions"] = [row.name for row in reported(config.evaluate.corruptions, config.tune.corruptions)]
     values["severity"] = list(config.evaluate.severities)
-    settings = [config.ensemble.vote, values, extra]
+    settings = [vote_settings(config), values, extra]
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
 
 
@@ -153,6 +179,8 @@ def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> s
         inputs: Fingerprints of the test pictures, sample or template that the target needs, by content.
     """
     settings = section(config, "package")
+    if config.ensemble.prior_correction != "none" and config.package.target in {"codabench-results", "kaggle"}:
+        settings["prior_correction"] = config.ensemble.prior_correction
     return make_key("package", SCHEMA["package"], evaluated, [settings, *inputs] if inputs else settings)
 
 

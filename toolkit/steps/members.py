@@ -1,4 +1,4 @@
-"""Predicting with all members of a finished ensemble."""
+"""Predicting with all models of a finished ensemble."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.console import Console
-from toolkit.ensembling.votes import combine
+from toolkit.ensembling.blending import Blend, member_means
 
 Read = Callable[[Sequence[str]], np.ndarray]
 # Large, because each batch is normalised by its own statistics while they are measured.
@@ -16,17 +16,28 @@ _BATCH = 128
 
 
 class Members:
-    """The fold models of an ensemble, loaded once.
+    """The models of an ensemble, loaded once.
+
+    Attributes:
+        blend: How they agree.
+        owner: Member that each model belongs to.
 
     Args:
         models: `.keras` files.
-        vote: How they agree: `majority` or `mean`.
+        blend: How they agree, or the name of a vote that learns nothing.
         console: Shows the progress.
         views: Of test-time augmentation.
+        owner: Member that each model belongs to; None: each is a member of its own.
     """
 
     def __init__(
-        self, models: Sequence[Path], vote: str, console: Console, views: Sequence[str] = ("identity",)
+        self,
+        models: Sequence[Path],
+        blend: Blend | str,
+        console: Console,
+        views: Sequence[str] = ("identity",),
+        *,
+        owner: Sequence[int] | None = None,
     ) -> None:
         from toolkit.nn import runtime
 
@@ -34,7 +45,8 @@ class Members:
         from toolkit.nn.saving import load_model
 
         self._models = [load_model(path) for path in models]
-        self._vote = vote
+        self.blend = Blend(blend) if isinstance(blend, str) else blend
+        self.owner = tuple(range(len(models))) if owner is None else tuple(owner)
         self._console = console
         self._views = tuple(views)
 
@@ -59,10 +71,29 @@ class Members:
                 self._models[index], layers = reestimate_batch_norm(model, (read(part) for part in parts), share)
                 changed += layers
                 on_progress(index + 1, len(self._models))
+        if changed:
+            self._console.note(f"{changed} batch normalisations have the statistics of these pictures.")
+        else:
+            self._console.note(
+                "ensemble.batch_norm is target, but has no effect: the networks have no batch normalisation that was "
+                "trained (frozen layers keep theirs)."
+            )
         return changed
 
     def predict(self, read: Read, image_ids: Sequence[str], what: str) -> np.ndarray:
-        """`(n, k)` float32 probabilities of the vote.
+        """`(n, k)` float32 probabilities of the blend; arguments as for `predict_models`."""
+        return self.combine(self.predict_models(read, image_ids, what))
+
+    def combine(self, models: np.ndarray) -> np.ndarray:
+        """`(n, k)` float32 probabilities of the blend, from those of `predict_models`."""
+        return self.blend.combine(models, self.owner)
+
+    def predict_members(self, read: Read, image_ids: Sequence[str], what: str) -> np.ndarray:
+        """`(m, n, k)` probabilities of each member, the mean over its models; arguments as for `predict_models`."""
+        return np.asarray(member_means(self.predict_models(read, image_ids, what), self.owner), np.float32)
+
+    def predict_models(self, read: Read, image_ids: Sequence[str], what: str) -> np.ndarray:
+        """`(r, n, k)` float32 probabilities of each model.
 
         Args:
             read: Image ids → uint8 RGB `(m, h, w, 3)` at the training size.
@@ -80,4 +111,4 @@ class Members:
                     on_progress(before + done, total)
 
                 each.append(predict_views(model, read, image_ids, self._views, on_progress=advance))
-        return combine(self._vote, np.stack(each))
+        return np.stack(each)

@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.artifacts import RunDir
 from toolkit.errors import SubmissionError
+from toolkit.steps.blending import packed_vote
 from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
@@ -47,7 +48,7 @@ def package_codabench(
         class_names=classes,
         image_size=config.data.image_size,
         resize_mode=config.data.resize,
-        vote=config.ensemble.vote,
+        vote=packed_vote(ensemble),
         output=settings.output,
         input_range=settings.input_range,
         label_values=label_values(classes),

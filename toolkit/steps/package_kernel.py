@@ -16,6 +16,7 @@ from toolkit.artifacts import RunDir, file_hash
 from toolkit.errors import ConfigError, SubmissionError
 from toolkit.manifest import Location, Manifest
 from toolkit.sources.table import read_table
+from toolkit.steps.blending import packed_vote
 from toolkit.steps.cards import folder_hash, make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
@@ -79,7 +80,7 @@ def package_kernel(
     with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
         built = build_zip(
             chosen.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
-            resize_mode=config.data.resize, vote=config.ensemble.vote, output="probabilities",
+            resize_mode=config.data.resize, vote=packed_vote(ensemble), output="probabilities",
             label_values=label_values(classes), title=f"Networks of {config.name}.", max_mb=settings.max_mb,
         )  # fmt: skip
         files = Path(scratch) / "files"

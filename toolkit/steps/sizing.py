@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from toolkit.ensembling.blending import Blend
 from toolkit.errors import SubmissionError
 from toolkit.predictions import Predictions
+from toolkit.steps.blending import blend_of
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.fold_training import FoldRecord
@@ -78,7 +80,8 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
     reference = Predictions.load(evaluated.run_dir / "predictions-clean.npz").select(ensemble.split.smaller.image_ids)
     if settings.members == "all" and not settings.float16:
         return Chosen(tuple(paths), reference)
-    paths = [paths[index] for index in _ranked(ensemble)]
+    order = _ranked(ensemble)
+    paths = [paths[index] for index in order]
     if settings.float16:
         paths = _halved(paths, folder)
     sizes = np.cumsum([path.stat().st_size for path in paths])
@@ -90,8 +93,9 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
             + "Use a smaller backbone (model.backbone), or raise package.max_mb if the contest accepts it."
         )
     each = _predict_each(project, ensemble, paths)
-    costs = _costs(ensemble, each, reference, sizes / 1e6)
-    chosen = _vote(ensemble, each[:count])
+    blend, owner = blend_of(ensemble), [ensemble.owner[index] for index in order]
+    costs = _costs(ensemble, blend, owner, each, reference, sizes / 1e6)
+    chosen = blend.combine(each[:count], owner[:count])
     return Chosen(tuple(paths[:count]), Predictions.build(reference.image_id, chosen, reference.class_names), costs)
 
 
@@ -129,18 +133,19 @@ def _predict_each(project: Project, ensemble: Ensemble, paths: Sequence[Path]) -
     ])  # fmt: skip
 
 
-def _vote(ensemble: Ensemble, each: np.ndarray) -> np.ndarray:
-    from toolkit.ensembling.votes import combine
-
-    return combine(ensemble.config.ensemble.vote, each)
-
-
-def _costs(ensemble: Ensemble, each: np.ndarray, reference: Predictions, megabytes: np.ndarray) -> tuple[Cost, ...]:
+def _costs(
+    ensemble: Ensemble,
+    blend: Blend,
+    owner: Sequence[int],
+    each: np.ndarray,
+    reference: Predictions,
+    megabytes: np.ndarray,
+) -> tuple[Cost, ...]:
     truth = ensemble.split.smaller.labels
     before = reference.labels == truth
     costs = []
     for count in range(1, len(each) + 1):
-        right = _vote(ensemble, each[:count]).argmax(axis=1) == truth
+        right = blend.combine(each[:count], owner[:count]).argmax(axis=1) == truth
         change = right.astype(float) - before
         costs.append(
             Cost(

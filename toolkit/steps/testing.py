@@ -13,6 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.corruptions import corrupt
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
+from toolkit.steps.blending import members_of
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.members import Members, Read
 from toolkit.steps.networks import start
@@ -72,11 +73,8 @@ class LocalPredictor:
 
     def _loaded(self) -> Members:
         if self._members is None:
-            config = self._ensemble.config
-            start(config)
-            self._members = Members(
-                self._ensemble.models, config.ensemble.vote, self._project.console, config.ensemble.tta
-            )
+            start(self._ensemble.config)
+            self._members = members_of(self._ensemble, self._project.console)
         return self._members
 
 
