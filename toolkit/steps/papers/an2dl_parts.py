@@ -96,9 +96,8 @@ def networks_part(networks: Mapping[str, Any]) -> Part:
         "weighted F1, %",
     ]
     note = (
-        "Local test with white noise. Ours: macro averages, then weighted ones, whose "
-        "recall is accuracy. The report's recall equals its accuracy in its last three rows and not in its first two; it "
-        "seems to mix weighted and macro averages."
+        "Local test with white noise. Ours: macro averages, then weighted ones, whose recall is accuracy. The report's "
+        "recall equals its accuracy in its last three rows and not in its first two; it seems to mix both averages."
     )
     return Part(title="Networks and votes", text="The report's Table 1.", tables=(table("", columns, rows, note),))
 

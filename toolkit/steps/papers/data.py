@@ -163,6 +163,33 @@ def with_copies(project: Project, classes: tuple[str, str], patterns: int, copie
     return listed(project, project.folder / "data" / "patterns.csv", rows, folder, sorted(classes), grouped=True)
 
 
+def balanced_part(pictures: Manifest, wanted: int | None, seed: int) -> Manifest:
+    """Equally many pictures of each class, as many as there are, or as `wanted` allows."""
+    classes, counts = np.unique(pictures.labels, return_counts=True)
+    each = int(counts.min()) if wanted is None else min(int(counts.min()), max(2, wanted // len(classes)))
+    return _taken(pictures, dict.fromkeys(classes.tolist(), each), seed)
+
+
+def imbalanced_part(pictures: Manifest, wanted: int, seed: int) -> Manifest:
+    """So many pictures with class sizes in geometric decline, the most common about 12 times as frequent as the rarest.
+
+    The data sets here are milder than MIO-TCD, whose subset runs from 33 to 6,936 pictures a class.
+    """
+    classes, counts = np.unique(pictures.labels, return_counts=True)
+    order = classes[np.argsort(-counts, kind="stable")]
+    shares = np.geomspace(1.0, 1 / 12, len(order))
+    sizes = {
+        int(label): max(4, round(wanted * share)) for label, share in zip(order, shares / shares.sum(), strict=True)
+    }
+    return _taken(pictures, sizes, seed)
+
+
+def _taken(pictures: Manifest, sizes: Mapping[int, int], seed: int) -> Manifest:
+    order = np.random.default_rng([seed, 317]).permutation(len(pictures))
+    rows = np.concatenate([order[pictures.labels[order] == label][:size] for label, size in sizes.items()])
+    return pictures.select(pictures.image_ids[np.sort(rows)].tolist())
+
+
 def _salt_and_pepper(image: np.ndarray, rng: np.random.Generator, share: float = 0.02) -> np.ndarray:
     drawn_at = rng.random(image.shape[:2])
     noisy = image.copy()

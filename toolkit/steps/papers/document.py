@@ -40,6 +40,7 @@ def render(
         f"```\n{command}\n```\n\nThis page is written by that command, but for the next paragraphs.",
         "## What agrees, what does not, and why",
         f"{BEGIN}\n{hand_written(before)}\n{END}",
+        f"## About the report's figures\n\n{report.remarks}",
         *(part.markdown() for part in parts),
         f"## Time\n\n{total:.1f} minutes in all on {machine}.\n\n{times.markdown()}",
     ]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import product
 from typing import Any
-
-import numpy as np
 
 from toolkit.artifacts import RunDir
 from toolkit.config.paper_schema import FourMethods
@@ -16,7 +13,7 @@ from toolkit.manifest import Manifest
 from toolkit.report import Block
 from toolkit.steps.clean import cleaned_data
 from toolkit.steps.papers.bench import Bench, Test
-from toolkit.steps.papers.data import changed, check_source, digits, part_of, resolved
+from toolkit.steps.papers.data import balanced_part, changed, check_source, digits, imbalanced_part, part_of, resolved
 from toolkit.steps.papers.four_methods_parts import (
     METHODS,
     courses,
@@ -210,15 +207,15 @@ def _plain(found: Comparison) -> dict[str, Any]:
 
 def _subset(project: Project, settings: FourMethods, run: RunDir, name: str) -> dict[str, Any]:
     """Search on a subset with ASHA; the winner is trained on everything and tested on a balanced test."""
-    balanced, chosen = SUBSETS[name]
+    even, chosen = SUBSETS[name]
     fixed = {path: values[0] for path, values in settings.narrowed.items() if len(values) == 1}
     pictures = cleaned_data(project).manifest
     kept = reporting_split(pictures, project.config.data.holdout, project.config.seed)
-    test = _balanced(kept.smaller, None, project.config.seed)
+    test = balanced_part(kept.smaller, None, project.config.seed)
     searched = (
         kept.larger
-        if balanced is None
-        else (_balanced if balanced else _imbalanced)(kept.larger, settings.subset, project.config.seed)
+        if even is None
+        else (balanced_part if even else imbalanced_part)(kept.larger, settings.subset, project.config.seed)
     )
     judge = _Judge(
         project, run, "subset", selection_split(searched, project.config.tune.selection, project.config.seed), test
@@ -247,30 +244,3 @@ def _subset(project: Project, settings: FourMethods, run: RunDir, name: str) -> 
         "right": counted.right,
         "n": counted.n,
     }
-
-
-def _balanced(pictures: Manifest, wanted: int | None, seed: int) -> Manifest:
-    """Equally many pictures of each class, as many as there are, or as `wanted` allows."""
-    classes, counts = np.unique(pictures.labels, return_counts=True)
-    each = int(counts.min()) if wanted is None else min(int(counts.min()), max(2, wanted // len(classes)))
-    return _taken(pictures, dict.fromkeys(classes.tolist(), each), seed)
-
-
-def _imbalanced(pictures: Manifest, wanted: int, seed: int) -> Manifest:
-    """So many pictures with class sizes in geometric decline, the most common about 12 times as frequent as the rarest.
-
-    The data sets here are milder than MIO-TCD, whose subset runs from 33 to 6,936 pictures a class.
-    """
-    classes, counts = np.unique(pictures.labels, return_counts=True)
-    order = classes[np.argsort(-counts, kind="stable")]
-    shares = np.geomspace(1.0, 1 / 12, len(order))
-    sizes = {
-        int(label): max(4, round(wanted * share)) for label, share in zip(order, shares / shares.sum(), strict=True)
-    }
-    return _taken(pictures, sizes, seed)
-
-
-def _taken(pictures: Manifest, sizes: Mapping[int, int], seed: int) -> Manifest:
-    order = np.random.default_rng([seed, 317]).permutation(len(pictures))
-    rows = np.concatenate([order[pictures.labels[order] == label][:size] for label, size in sizes.items()])
-    return pictures.select(pictures.image_ids[np.sort(rows)].tolist())

@@ -76,6 +76,7 @@ class Published(BaseModel):
         report: Letter and short name.
         citation: Authors, title, place.
         data: What it was measured on.
+        remarks: What a reader should know of its figures.
         tables: By name.
         figures: Single numbers by name.
     """
@@ -85,6 +86,7 @@ class Published(BaseModel):
     report: str
     citation: str
     data: str
+    remarks: str
     tables: dict[str, TextTable]
     figures: dict[str, float] = {}
 
