@@ -35,7 +35,7 @@ class Kasuri(_Paper):
     classes: tuple[str, str] = Field(description="Two classes of the source that stand for good and bad patterns.")
     patterns: int = Field(70, ge=8, description="Originals, half of each class.")
     copies: int = Field(2, ge=1, description="Changed copies of each original: salt-and-pepper noise and skew in turn.")
-    folds: int = Field(6, ge=2, description="Folds of the leak and of the sweeps; 6 of 180 pictures hold 30.")
+    folds: int = Field(5, ge=2, description="Folds of the leak and of the sweeps.")
     fine_tuned: int = Field(15, ge=1, description="Last layers that fine-tuning trains.")
     seeds: int = Field(3, ge=1, description="Trainings of each set of values on the pictures that no search saw.")
 

@@ -77,20 +77,19 @@ def run(project: Project, settings: An2dl, run: RunDir, stages: Stages) -> Any:
     """Networks and votes, variants of the recipe, the search of the head, local against hidden."""
     hidden = _hidden_source(project, settings)
     project = part_of(project, None, settings.pictures)
-    kept = stages("clean", lambda: _cleaned(project))
+    kept = stages("clean", _cleaned, project)
     # Stands for the hidden test: other pictures, as they are and under families that no training or choice saw.
     tests = _tests(project, hidden)
     networks = {
-        name: stages(f"network {name}", lambda name=name: _network(project, settings, name, tests, run))
-        for name in settings.backbones
+        name: stages(f"network {name}", _network, project, settings, name, tests, run) for name in settings.backbones
     }
     used = changed(project, {"model.backbone": settings.backbones[0]})
     variants = {
-        name: stages(f"variant {name.replace(':', '')}", lambda name=name: _variant(used, settings, name, tests, run))
+        name: stages(f"variant {name.replace(':', '')}", _variant, used, settings, name, tests, run)
         for name in VARIANTS
     }
-    tuned = stages("tune", lambda: _tune(used))
-    searched = stages("tuned and by hand", lambda: _searched(used, settings, tuned, tests, run))
+    tuned = stages("tune", _tune, used)
+    searched = stages("tuned and by hand", _searched, used, settings, tuned, tests, run)
     Bench(used, cleaned_data(used).manifest, run.path / "bench").clear()
     parts = [
         scaled(project, settings, kept),

@@ -188,7 +188,7 @@ def variants_part(variants: Mapping[str, Any]) -> Part:
 
 def search_part(searched: Mapping[str, Any], tuned: Mapping[str, Any]) -> Part:
     """By hand against Optuna, with the score that chose and one that did not."""
-    theirs = dict(published("an2dl").tables["tuning"].rows)
+    theirs = {row[0]: row[1] for row in published("an2dl").tables["tuning"].rows}
     tested = HIDDEN in searched["by hand"]
     rows: list[list[object]] = []
     for name, found in searched.items():

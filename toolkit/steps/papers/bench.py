@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ from toolkit.steps.activations import Activations, cut_key
 from toolkit.steps.networks import head_settings, start, training_phases, training_settings
 from toolkit.steps.project import Project
 
-_KEPT = 3  # networks that stay in memory, cut and ready
+_KEPT = 12  # small networks that stay in memory, cut and ready
 
 
 @dataclass(frozen=True)
@@ -188,19 +189,15 @@ class Bench:
 
 
 def _save(file: Path, course: Course) -> None:
-    import json
-
     told = {"curve": course.curve, "best_epoch": course.best_epoch, "seconds": course.seconds}
+    arrays: dict[str, Any] = {f"test:{name}": values for name, values in course.probabilities.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, told=np.array(json.dumps(told)), **{f"test:{name}": np.asarray(values, np.float32)
-                        for name, values in course.probabilities.items()})  # fmt: skip
+    np.savez_compressed(buffer, told=np.array(json.dumps(told)), **arrays)
     with atomic_path(file) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
 def _load(file: Path) -> Course:
-    import json
-
     with np.load(file, allow_pickle=False) as stored:
         told = json.loads(str(stored["told"]))
         found = {name.removeprefix("test:"): stored[name] for name in stored.files if name.startswith("test:")}

@@ -12,7 +12,7 @@ import numpy as np
 
 from toolkit.artifacts import atomic_path, write_text
 from toolkit.config import Config, apply
-from toolkit.errors import DataError, MissingFileError
+from toolkit.errors import DataError, MissingFileError, UnreadableImageError
 from toolkit.manifest import Manifest
 from toolkit.steps.project import Project
 
@@ -147,12 +147,15 @@ def with_copies(project: Project, classes: tuple[str, str], patterns: int, copie
     chosen = drawn(project.manifest, classes, None, project.config.seed)
     rng = np.random.default_rng([project.config.seed, 313])
     folder = project.folder / "data" / "patterns"
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for name in classes:
         ids = chosen.image_ids[chosen.labels == chosen.classes.index(name)]
         for one in rng.permutation(ids)[: patterns // 2].tolist():
             place = chosen.select([one]).locations()[0]
-            image = cv2.resize(cv2.imread(str(place.file)), (_PIXELS, _PIXELS), interpolation=cv2.INTER_AREA)
+            whole = cv2.imread(str(place.file))
+            if whole is None:
+                raise UnreadableImageError(f"{place.file} is no picture that can be decoded; remove it.")
+            image = np.asarray(cv2.resize(whole, (_PIXELS, _PIXELS), interpolation=cv2.INTER_AREA))
             for number in range(copies + 1):
                 made = image if not number else _salt_and_pepper(image, rng) if number % 2 else _skewed(image, rng)
                 file = folder / f"{len(rows):03d}.png"

@@ -58,22 +58,15 @@ def run(project: Project, settings: FourMethods, run: RunDir, stages: Stages) ->
     sources = _sources(project, settings)
     counts = stages("clean", lambda: {name: len(cleaned_data(one).manifest) for name, one in sources.items()})
     judges = {name: _Judge(one, run, f"all-{name}") for name, one in sources.items()}
-    trained = {
-        name: stages(f"importances {name}", lambda name=name: _random_trainings(judges[name], settings))
-        for name in sources
-    }
+    trained = {name: stages(f"importances {name}", _random_trainings, judges[name], settings) for name in sources}
     narrowed = {name: _narrowed(one, settings) for name, one in sources.items()}
     compared = {
-        name: stages(f"methods {name}", lambda name=name: _compare(name, narrowed[name], judges[name], settings))
-        for name in sources
+        name: stages(f"methods {name}", _compare, name, narrowed[name], judges[name], settings) for name in sources
     }
     for judge in judges.values():
         judge.bench.clear()
     first = next(iter(narrowed))
-    subsets = {
-        name: stages(f"subset {name}", lambda name=name: _subset(narrowed[first], settings, run, name))
-        for name in SUBSETS
-    }
+    subsets = {name: stages(f"subset {name}", _subset, narrowed[first], settings, run, name) for name in SUBSETS}
     mattered, bars = importances(trained, space_of(project))
     parts = [
         scaled(project, settings, counts, first),

@@ -41,18 +41,12 @@ from toolkit.tuning.search import load_study
 def run(project: Project, settings: Kasuri, run: RunDir, stages: Stages) -> Any:
     """The leak; then search and sweeps in both modes."""
     project = with_copies(project, settings.classes, settings.patterns, settings.copies)
-    found_copies = stages("clean", lambda: _copies_found(project))
+    found_copies = stages("clean", _copies_found, project)
     modes = {name: _mode(project, settings, name) for name in MODES}
-    leaks = {name: stages(f"leak {name}", lambda name=name: _leak(modes[name], settings, run, name)) for name in MODES}
-    tuned = {name: stages(f"tune {name}", lambda name=name: _tune(modes[name])) for name in MODES}
-    swept = {
-        name: stages(f"sweeps {name}", lambda name=name: _sweep(modes[name], settings, tuned[name], run, name))
-        for name in MODES
-    }
-    tested = {
-        name: stages(f"test {name}", lambda name=name: _test(modes[name], settings, swept[name], run, name))
-        for name in MODES
-    }
+    leaks = {name: stages(f"leak {name}", _leak, modes[name], settings, run, name) for name in MODES}
+    tuned = {name: stages(f"tune {name}", _tune, modes[name]) for name in MODES}
+    swept = {name: stages(f"sweeps {name}", _sweep, modes[name], settings, tuned[name], run, name) for name in MODES}
+    tested = {name: stages(f"test {name}", _test, modes[name], settings, swept[name], run, name) for name in MODES}
     parts = [
         scaled(modes["fine_tuning"], settings, tuned, _development(modes["fine_tuning"])),
         leak_part(leaks, found_copies, settings),

@@ -26,12 +26,13 @@ class Stages:
         self._console = console
         self.seconds: dict[str, float] = {}
 
-    def __call__(self, name: str, compute: Callable[[], Any]) -> Any:
+    def __call__(self, name: str, compute: Callable[..., Any], *arguments: Any) -> Any:
         """The result of a stage, computed now where it is not there.
 
         Args:
             name: Of the stage; its words with spaces between them.
             compute: Returns JSON-like values.
+            arguments: Of `compute`.
         """
         file = self._folder / f"{name.replace(' ', '_')}.json"
         if file.exists():
@@ -39,7 +40,7 @@ class Stages:
         else:
             self._console.note(f"Stage: {name}")
             begin = time.monotonic()
-            result = compute()
+            result = compute(*arguments)
             kept = {"seconds": round(time.monotonic() - begin, 1), "result": result}
             write_json(file, kept)
             kept = read_json(file)  # a resumed run sees the same types

@@ -36,12 +36,9 @@ def run(project: Project, settings: TinyVgg, run: RunDir, stages: Stages) -> Any
     """Searches, then trainings of the winners over several seeds."""
     project = part_of(project, settings.classes, settings.pictures)
     cleaned = stages("clean", lambda: len(cleaned_data(project).manifest))
-    parameters = stages("parameters", lambda: count_parameters(project))
-    searches = {name: stages(f"search {name}", lambda name=name: _search(project, settings, name)) for name in SETUPS}
-    finals = {
-        name: stages(f"final {name}", lambda name=name: _final(project, settings, name, searches[name], run))
-        for name in SETUPS
-    }
+    parameters = stages("parameters", count_parameters, project)
+    searches = {name: stages(f"search {name}", _search, project, settings, name) for name in SETUPS}
+    finals = {name: stages(f"final {name}", _final, project, settings, name, searches[name], run) for name in SETUPS}
     parts = [
         scaled(project, settings, cleaned),
         network(project, parameters),

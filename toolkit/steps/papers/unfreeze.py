@@ -50,17 +50,15 @@ def run(project: Project, settings: Unfreeze, run: RunDir, stages: Stages) -> An
     for name in settings.backbones:
         own = changed(project, {"model.backbone": name})
         judge = _Judge(own, settings, run, name)
-        pairs[name] = stages(f"batch and learning rate {name}", lambda judge=judge: _pairs(judge, settings))
-        kinds[name] = stages(f"optimisers {name}", lambda judge=judge: _optimizers(judge, settings))
-        proposed[name] = stages(f"recommended pairs {name}", lambda judge=judge: _recommended(judge, settings))
-        searches[name] = stages(
-            f"optimisation {name}", lambda own=own, judge=judge: _optimise(own, judge, settings.attempts)
-        )
+        pairs[name] = stages(f"batch and learning rate {name}", _pairs, judge, settings)
+        kinds[name] = stages(f"optimisers {name}", _optimizers, judge, settings)
+        proposed[name] = stages(f"recommended pairs {name}", _recommended, judge, settings)
+        searches[name] = stages(f"optimisation {name}", _optimise, own, judge, settings.attempts)
         judge.bench.clear()
     if settings.vit_size:
         vit = _vit(project, settings)
         judge = _Judge(vit, settings, run, "vit")
-        searches["vit"] = stages("optimisation vit", lambda: _optimise(vit, judge, settings.vit_attempts))
+        searches["vit"] = stages("optimisation vit", _optimise, vit, judge, settings.vit_attempts)
         judge.bench.clear()
     seconds = {name: stages.seconds[f"optimisation {name}"] for name in searches}
     first = settings.backbones[0]
