@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from toolkit.steps.evaluate import EvaluateResult
     from toolkit.steps.init import InitResult
     from toolkit.steps.package import PackageResult
+    from toolkit.steps.papers.step import PaperResult
     from toolkit.steps.predict import PredictResult
     from toolkit.steps.preview import PreviewResult
     from toolkit.steps.run import RoadResult
@@ -53,6 +54,7 @@ __all__ = [
     "evaluate",
     "init",
     "package",
+    "paper",
     "predict",
     "preview",
     "run",
@@ -177,6 +179,19 @@ def package(config: ConfigLike, assignments: Sequence[str] = ()) -> PackageResul
     from toolkit.steps.project import Project
 
     return package_step(Project(config, assignments=assignments))
+
+
+def paper(config: ConfigLike, assignments: Sequence[str] = ()) -> PaperResult:
+    """Make the tables of a published report again, ours beside the published ones (`configs/papers/`).
+
+    Args:
+        config: Path of a YAML file, a mapping, or a config object, with the section `paper`.
+        assignments: `section.key=value` texts over it.
+    """
+    from toolkit.steps.papers.step import paper_step
+    from toolkit.steps.project import Project
+
+    return paper_step(Project(config, assignments=assignments))
 
 
 def verify(

@@ -276,6 +276,14 @@ def run(
 
 
 @app.command()
+def paper(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Make the tables of a published report again, ours beside the published ones (configs/papers/)."""
+    from toolkit.steps.papers.step import paper_step
+
+    _step(config, assignments, as_json, paper_step)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the contest and its results go.")] = Path("demo"),
     as_json: AsJson = False,

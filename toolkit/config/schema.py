@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from toolkit.config.paper_schema import Paper
 from toolkit.config.section import Section, Share
 from toolkit.config.tune_schema import METRIC_PATTERN, Dimension, Tune
 
@@ -478,6 +479,7 @@ class Config(Section):
     ensemble: Ensemble = Field(default_factory=Ensemble, description="The k-fold ensemble.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="Local tests.")
     package: Package = Field(default_factory=Package, description="The submission.")
+    paper: Paper | None = Field(None, description="A published report that `toolkit paper` makes again; null: none.")
 
     _file: Path | None = PrivateAttr(None)
 

@@ -10,7 +10,8 @@ from toolkit.artifacts import RunDir
 from toolkit.report import Figure, RunSummary, write_index
 
 ROAD = ("clean", "tune", "ensemble", "evaluate", "package")
-ASIDE = ("preview", "tune-modify", "tune-unfreeze", "tune-compare")  # no part of the road: shown where they have run
+# No part of the road: shown where they have run.
+ASIDE = ("preview", "tune-modify", "tune-unfreeze", "tune-compare", "paper")
 
 
 def write_runs_index(folder: Path, config: str) -> Path:

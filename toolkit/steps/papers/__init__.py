@@ -1,0 +1,1 @@
+"""`toolkit paper`: the tables of five published reports, made again on other data; wiring only."""
