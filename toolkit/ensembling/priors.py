@@ -136,8 +136,8 @@ def _bbse(
     if condition > ILL_CONDITIONED or (noise and smallest < _CLEAR * np.mean(noise)):
         warning = (
             f"The confusion matrix is ill-conditioned (condition number {min(condition, 1e9):.0f}; smallest singular "
-            f"value {smallest:.2g}): some classes are predicted so much alike that their shares cannot be told apart. "
-            "Do not correct by these priors."
+            f"value {smallest:.2g}, sampling error {np.mean(noise) if noise else 0:.2g}): with so few pictures, or "
+            "classes predicted so much alike, shares cannot be told apart. Do not correct by these priors."
         )
     return point, np.array(draws), min(condition, 1e9), warning
 
