@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.evaluation.comparison import Comparison, Pair
+from toolkit.evaluation.contenders import Comparison, Pair
 from toolkit.evaluation.paired import pictures_needed, smallest_seen
 
 LEVEL = 0.05

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from toolkit.artifacts import RunDir, file_hash, make_key, write_json
 from toolkit.console import TextTable
-from toolkit.evaluation.comparison import Comparison, Pair, Scored, compare
+from toolkit.evaluation.comparison import compare
 from toolkit.evaluation.conclusions import conclude, further_statements
+from toolkit.evaluation.contenders import Comparison, Pair, Scored
 from toolkit.report import write_page
 from toolkit.steps.contenders import Entry, contender, differences, read_entries
 from toolkit.steps.pages.compare import compare_page, p_text

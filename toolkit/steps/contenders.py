@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit.artifacts import make_key
 from toolkit.errors import DataError
-from toolkit.evaluation.comparison import Contender, Run
+from toolkit.evaluation.contenders import Contender, Run
 from toolkit.predictions import Predictions
 from toolkit.steps.finished_runs import FinishedRun, Truth, locate_run, read_predictions, read_run
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from toolkit.artifacts import RunDir, read_json
 from toolkit.errors import DataError, MissingFileError, StepOrderError
-from toolkit.evaluation.comparison import Answers
+from toolkit.evaluation.contenders import Answers
 from toolkit.predictions import Predictions
 from toolkit.steps.fold_training import read_history
 

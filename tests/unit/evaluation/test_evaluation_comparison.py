@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from toolkit.errors import DataError
-from toolkit.evaluation.comparison import POOLED, Answers, Contender, Run, compare
+from toolkit.evaluation.comparison import compare
 from toolkit.evaluation.conclusions import conclude, further_statements
+from toolkit.evaluation.contenders import POOLED, Answers, Contender, Run
 from toolkit.metrics import wilson
 
 

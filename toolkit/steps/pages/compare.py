@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from toolkit.evaluation.comparison import Comparison, Pair, Scored
 from toolkit.evaluation.conclusions import LEVEL, conclude, further_statements
+from toolkit.evaluation.contenders import Comparison, Pair, Scored
 from toolkit.report import (
     Badge,
     Bars,
@@ -162,20 +162,24 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 
 
 def _tests(pairs: Sequence[Pair]) -> Table:
-    columns: list[Column | str] = [
-        "test", "pair", "pictures",
+    single = any(pair.mcnemar for pair in pairs)
+    several = len({(pair.one, pair.other) for pair in pairs}) > 1
+    of_single: list[Column | str] = [
         Column("only first : only second", align="right", note="pictures that only one of them gets right"),
         Column("McNemar exact", align="right"), Column("mid-p", align="right"),
+    ]  # fmt: skip
+    columns: list[Column | str] = [
+        "test", *(["pair"] if several else []), "pictures", *(of_single if single else []),
         Column("z-test", align="right", note="two-proportion z-test; ignores pairing"), "decided by",
         Column("p", align="right", note="of the test that decides"), Column("corrected p", align="right"),
     ]  # fmt: skip
     rows: list[Row | Sequence[Cell]] = []
     for pair in pairs:
         test = pair.mcnemar
+        counts = [f"{test.lost} : {test.gained}", p_text(test.exact), p_text(test.mid)] if test else [""] * 3
         rows.append([
-            pair.test, f"{pair.one} → {pair.other}", pair.n, f"{test.lost} : {test.gained}" if test else "",
-            p_text(test.exact) if test else "", p_text(test.mid) if test else "", p_text(pair.z.p), pair.decides,
-            p_text(pair.p), p_text(pair.corrected),
+            pair.test, *([f"{pair.one} → {pair.other}"] if several else []), pair.n, *(counts if single else []),
+            p_text(pair.z.p), pair.decides, p_text(pair.p), p_text(pair.corrected),
         ])  # fmt: skip
     return Table(columns, rows, "Tests (p values)")
 
