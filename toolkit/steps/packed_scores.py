@@ -1,0 +1,74 @@
+"""What a package scores that holds other networks than `evaluate` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toolkit.evaluation.corruptions import corrupt
+from toolkit.metrics import score
+from toolkit.steps.ensemble import Ensemble
+from toolkit.steps.evaluate import EvaluateResult
+from toolkit.steps.members import Members, Read
+from toolkit.steps.project import Project
+from toolkit.steps.results import Interval, interval
+from toolkit.steps.sizing import Chosen
+
+
+def packed_scores(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, chosen: Chosen) -> EvaluateResult:
+    """The scores of the packed networks, measured on the same local tests as those of the whole ensemble.
+
+    The estimate of the hidden score is the ensemble's, moved by the mean difference over all local tests and widened on
+    both sides by the 95 % margin of the paired difference on clean pictures.
+
+    Args:
+        project: The contest.
+        ensemble: Its trained models.
+        evaluated: Scores of all of them.
+        chosen: What is packed; as it is where that is everything in full.
+    """
+    if chosen.whole:
+        return evaluated
+    config, holdout = ensemble.config, ensemble.split.smaller
+    ids = holdout.image_ids.tolist()
+    read = project.pixels(project.manifest, project.hashes).read
+    networks = [Members([path], "mean", project.console) for path in chosen.parts.models]
+
+    def measured(seen: Read, what: str) -> Interval:
+        each = np.stack([network.predict(seen, ids, what) for network in networks])
+        found = score(holdout.labels, chosen.parts.combine(each), holdout.classes, seed=config.seed)
+        return Interval(**interval(found.accuracy))
+
+    clean = Interval(
+        **interval(score(holdout.labels, chosen.local.probabilities, holdout.classes, seed=config.seed).accuracy)
+    )
+    corrupted = {
+        name: measured(_corrupted(read, name, config.evaluate.severity, config.seed), f"Packed networks: {name}")
+        for name in evaluated.corrupted
+    }
+    before = [evaluated.clean.value, *(scores.value for scores in evaluated.corrupted.values())]
+    after = [clean.value, *(scores.value for scores in corrupted.values())]
+    return evaluated.model_copy(
+        update={
+            "clean": clean,
+            "corrupted": corrupted,
+            "noisy": float(np.mean(after[1:])),
+            "estimate": moved(evaluated.estimate, float(np.mean(after) - np.mean(before)), chosen.margin),
+        }
+    )
+
+
+def moved(estimate: Interval, difference: float, margin: float) -> Interval:
+    """An estimate moved by a difference and widened by its margin, within 0–1."""
+    low, value, high = np.clip(
+        [estimate.low + difference - margin, estimate.value + difference, estimate.high + difference + margin], 0, 1
+    ).tolist()
+    return Interval(value=value, low=low, high=high)
+
+
+def _corrupted(read: Read, name: str, severity: int, seed: int) -> Read:
+    def corrupted(image_ids: Sequence[str]) -> np.ndarray:
+        return corrupt(read(image_ids), image_ids, name, severity, seed)
+
+    return corrupted
