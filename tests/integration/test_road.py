@@ -125,6 +125,24 @@ def test_predict_writes_the_votes_of_new_pictures(own_copy, tmp_path):
     assert json.loads(scored.stdout)["extra"]["value"] == pytest.approx(accuracy)
 
 
+def test_another_vote_trains_nothing_anew_and_predict_uses_it(own_copy, tmp_path):
+    flags = [
+        word for setting in ("ensemble.vote=stack", "ensemble.prior_correction=bbse") for word in ("--set", setting)
+    ]
+    done = toolkit("ensemble", "-c", own_copy / "contest.yaml", "--json", *flags)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["reused"] is True
+    assert result["vote"] == "stack"
+    assert [row["vote"] for row in result["votes"]] == ["single", "majority", "mean", "rank", "stack", "auto"]
+    assert "one member" in result["votes_note"]
+    data, output = own_copy / "contest" / "hidden.npz", tmp_path / "p.npz"
+    done = toolkit("predict", "-c", own_copy / "contest.yaml", "--data", data, "-o", output, "--json", *flags)
+    assert done.returncode == 0, done.stderr
+    assert sum(row["target"]["value"] for row in json.loads(done.stdout)["priors"]) == pytest.approx(1)
+    assert list(Path(result["run_dir"]).glob("votes/*/blend.json")), "the blend is kept beside the models"
+
+
 def test_sharing_a_corruption_family_between_search_and_report_is_an_error(road):
     done = toolkit("evaluate", "-c", road.folder / "contest.yaml", "--set", "evaluate.corruptions=[cutout]")
     assert done.returncode == 1

@@ -265,7 +265,17 @@ class Ensemble(Section):
     train_folds: int | None = Field(
         None, ge=1, description="Train only so many of these models, the first ones; null: all."
     )
-    vote: Literal["majority", "mean"] = Field("majority", description="majority (ties by mean probability) or mean.")
+    vote: Literal["majority", "mean", "geometric", "rank", "weighted", "greedy", "stack", "auto"] = Field(
+        "majority",
+        description="majority (ties by mean), mean, geometric, rank; or learned: weighted, greedy, stack, auto.",
+    )
+    metric: Literal["accuracy", "macro_f1", "log_loss", "auc", "quadratic_kappa"] = Field(
+        "accuracy", description="What weighted, greedy and auto go by."
+    )
+    calibrate: bool = Field(False, description="Scale each member by a temperature fitted out of fold before the vote.")
+    prior_correction: Literal["none", "bbse", "em"] = Field(
+        "none", description="Estimate the classes' shares in the pictures that `predict` gets, and correct by them."
+    )
     views: int = Field(
         0,
         ge=0,

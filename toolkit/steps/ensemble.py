@@ -18,6 +18,8 @@ from toolkit.metrics import score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
 from toolkit.steps.activations import Activations
+from toolkit.steps.blending import out_of_fold as join_members
+from toolkit.steps.blending import votes_of, votes_of_ensemble
 from toolkit.steps.clean import Cleaned, cleaned_data
 from toolkit.steps.fold_training import FoldRecord, read_history, train_fold
 from toolkit.steps.held_out import held_out_sections
@@ -28,6 +30,7 @@ from toolkit.steps.project import Project
 from toolkit.steps.results import Interval, StepResult, interval, percent
 from toolkit.steps.splits import Split, reporting_split
 from toolkit.steps.tune import tuned_config
+from toolkit.steps.vote_records import VoteRecord, vote_figures, vote_table
 
 
 class EnsembleResult(StepResult):
@@ -42,6 +45,9 @@ class EnsembleResult(StepResult):
         epochs: Epochs that each model was trained.
         tuned: Settings taken from `tune`, empty without.
         weights_sha256: Of the file that the pretrained weights came from, None without one.
+        vote: How the models agree; for `auto` the vote that was chosen.
+        votes: What every vote scores out of fold, each on pictures it was not learned from.
+        votes_note: What these scores can and cannot say.
     """
 
     folds: int
@@ -52,9 +58,12 @@ class EnsembleResult(StepResult):
     epochs: tuple[int, ...]
     tuned: dict[str, Any]
     weights_sha256: str | None = None
+    vote: str = ""
+    votes: tuple[VoteRecord, ...] = ()
+    votes_note: str = ""
 
     def tables(self) -> list[TextTable]:
-        """One row a fold."""
+        """One row a fold; then one a vote."""
         rows = [
             (str(index), percent(value), str(epochs))
             for index, (value, epochs) in enumerate(zip(self.fold_accuracy, self.epochs, strict=True))
@@ -64,7 +73,8 @@ class EnsembleResult(StepResult):
         caption = f"mean {100 * np.mean(self.fold_accuracy):.1f}{spread} %"
         source = "settings from tune" if self.tuned else "settings from the config"
         title = f"Ensemble: {self.folds} folds of {self.images:,} pictures, {source}"
-        return [TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)]
+        folds = TextTable(title, ("fold", "accuracy", "epochs"), tuple(rows), caption)
+        return [folds, *vote_table(self.vote, self.votes, self.votes_note)]
 
 
 class Ensemble:
@@ -90,6 +100,19 @@ class Ensemble:
         """The model files, by fold."""
         return [self.run.path / f"fold{index}" / "model.keras" for index in range(self.config.ensemble.models)]
 
+    @property
+    def owner(self) -> tuple[int, ...]:
+        """The member that each of `models` belongs to: one configuration, whose folds lie in one folder."""
+        folders = [path.parent.parent for path in self.models]
+        number = {folder: index for index, folder in enumerate(dict.fromkeys(folders))}
+        return tuple(number[folder] for folder in folders)
+
+    @property
+    def out_of_fold(self) -> list[Predictions]:
+        """Out-of-fold predictions of each member."""
+        folders = dict.fromkeys(path.parent.parent for path in self.models)
+        return [Predictions.load(folder / "oof.npz") for folder in folders]
+
 
 def ensemble_step(project: Project, *, minutes: float | None = None) -> EnsembleResult:
     """Train one model a fold; folds and epochs that are done are not trained again.
@@ -107,7 +130,9 @@ def ensemble_step(project: Project, *, minutes: float | None = None) -> Ensemble
         write_json(run.path / "tuned.json", tuned)
         return _train_folds(project, config, split.larger, run, tuned, minutes)
 
-    return project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
+    result = project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
+    ensemble = Ensemble(key, RunDir(result.run_dir), config, cleaned, split)
+    return result.model_copy(update=vote_figures(votes_of_ensemble(ensemble, project.console)))
 
 
 def trained_ensemble(project: Project) -> Ensemble:
@@ -152,6 +177,7 @@ def _train_folds(
         predicted, np.concatenate([part.probabilities for part in parts]), data.classes
     ).select(data.image_ids)
     out_of_fold.save(run.path / "oof.npz")
+    votes = votes_of(run.path, config, join_members([out_of_fold], data), project.console)
     scores = score(data.labels, out_of_fold.probabilities, data.classes, seed=config.seed)
     figures = {
         "folds": models,
@@ -167,7 +193,7 @@ def _train_folds(
     sections = ensemble_sections(
         records, [read_history(run.path / f"fold{index}" / "history.csv") for index in range(len(records))],
         scores, data.classes, tuned,
-        f"toolkit evaluate -c {project.config_name}",
+        f"toolkit evaluate -c {project.config_name}", votes,
     )  # fmt: skip
     write_step_page(
         run, config.name, "ensemble",

@@ -16,9 +16,10 @@ from toolkit.manifest import Manifest
 from toolkit.metrics import Scores, score
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
+from toolkit.steps.blending import members_of
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
 from toolkit.steps.held_out import held_out_sections
-from toolkit.steps.members import Members, Read
+from toolkit.steps.members import Read
 from toolkit.steps.networks import augmentation_families, held_out_corruptions, start
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.evaluate import evaluate_sections
@@ -95,7 +96,7 @@ def _evaluate(
     start(config)
     tests = config.evaluate
     holdout = ensemble.split.smaller
-    members = Members(ensemble.models, config.ensemble.vote, project.console)
+    members = members_of(ensemble, project.console)
     read = project.pixels(project.manifest, project.hashes).read
     ids = holdout.image_ids.tolist()
     names = {"clean": "clean pictures", **{row.name: row.name.replace("_", " ") for row in select(tests.corruptions)}}

@@ -15,13 +15,13 @@ from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 2, "preview": 1}
+SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 2, "package": 2, "preview": 1, "votes": 1}
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
     "train": {"workers"},
     "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
-    "ensemble": {"vote", "tuned"},
+    "ensemble": {"vote", "metric", "calibrate", "prior_correction", "tuned"},
     "evaluate": {"data"},
     "package": {"destination", "test_source", "sample", "template"},
 }
@@ -91,6 +91,21 @@ def ensemble_key(config: Config, cleaned: str) -> str:
     return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), section(config, "ensemble"))
 
 
+def vote_settings(config: Config) -> dict[str, Any]:
+    """What affects how trained models are combined: a change of it trains nothing anew."""
+    return config.ensemble.model_dump(mode="json", include={"vote", "metric", "calibrate"})
+
+
+def votes_key(config: Config, predictions: str) -> str:
+    """Key of a blend and of the comparison of votes, which lie in the run of `ensemble`.
+
+    Args:
+        config: All settings.
+        predictions: Fingerprint of the members' out-of-fold predictions and their labels.
+    """
+    return make_key("votes", SCHEMA["votes"], predictions, config.seed, vote_settings(config))
+
+
 def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     """Key of `evaluate`, from the key of `ensemble`.
 
@@ -99,7 +114,7 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
         ensemble: Key of `ensemble`.
         extra: Fingerprint of the further labelled source, None without one.
     """
-    settings = [config.ensemble.vote, section(config, "evaluate"), extra]
+    settings = [vote_settings(config), section(config, "evaluate"), extra]
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
 
 
@@ -112,6 +127,8 @@ def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> s
         inputs: Fingerprints of the test pictures, sample or template that the target needs, by content.
     """
     settings = section(config, "package")
+    if config.ensemble.prior_correction != "none" and config.package.target in {"codabench-results", "kaggle"}:
+        settings["prior_correction"] = config.ensemble.prior_correction
     return make_key("package", SCHEMA["package"], evaluated, [settings, *inputs] if inputs else settings)
 
 

@@ -62,7 +62,7 @@ def package_codabench(
         image_size=config.data.image_size,
         resize_mode=config.data.resize,
         owner=parts.owner,
-        blend=parts.blend,
+        blend=parts.blend.to_dict(),
         views=parts.views,
         form=packing.form,
         batch_norm=settings.batch_norm,

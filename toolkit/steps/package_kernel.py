@@ -81,7 +81,7 @@ def package_kernel(
     with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
         built = build_zip(
             parts.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
-            resize_mode=config.data.resize, owner=parts.owner, blend=parts.blend, views=parts.views,
+            resize_mode=config.data.resize, owner=parts.owner, blend=parts.blend.to_dict(), views=parts.views,
             batch_norm=settings.batch_norm, output="probabilities", label_values=label_values(classes),
             title=f"Networks of {config.name}.", max_mb=settings.max_mb,
         )  # fmt: skip

@@ -13,10 +13,10 @@ import numpy as np
 from toolkit.artifacts import RunDir, file_hash
 from toolkit.errors import ConfigError, MissingFileError
 from toolkit.manifest import Manifest
+from toolkit.steps.blending import members_of, predict_target
 from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
-from toolkit.steps.members import Members
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
@@ -147,8 +147,12 @@ def package_predictions(
 
 def _predict(project: Project, ensemble: Ensemble, manifest: Manifest) -> np.ndarray:
     store = project.pixels(manifest)
-    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console)
-    probabilities = members.predict(store.read, manifest.image_ids.tolist(), "Predicting the test pictures")
+    members = members_of(ensemble, project.console)
+    probabilities, priors = predict_target(
+        ensemble, members, store.read, manifest.image_ids.tolist(), "Predicting the test pictures"
+    )
+    if priors is not None and priors.warning:
+        project.console.note(f"ensemble.prior_correction: {priors.warning}")
     if store.unreadable:
         project.console.note(
             f"{len(store.unreadable)} test pictures cannot be decoded; what is handed in for them is a guess from a "

@@ -8,10 +8,11 @@ import numpy as np
 
 from toolkit.console import TextTable
 from toolkit.predictions import Predictions
+from toolkit.steps.blending import members_of, predict_target
 from toolkit.steps.ensemble import trained_ensemble
-from toolkit.steps.members import Members
 from toolkit.steps.project import Project
 from toolkit.steps.results import StepResult
+from toolkit.steps.vote_records import PriorRecord, prior_records, prior_table
 
 
 class PredictResult(StepResult):
@@ -21,16 +22,21 @@ class PredictResult(StepResult):
         output: The `.npz` that was written.
         images: Pictures predicted.
         counts: Pictures predicted as each class.
+        priors: Estimated share of each class, empty without `ensemble.prior_correction`.
+        priors_warning: What speaks against believing them.
     """
 
     output: Path
     images: int
     counts: dict[str, int]
+    priors: tuple[PriorRecord, ...] = ()
+    priors_warning: str = ""
 
     def tables(self) -> list[TextTable]:
         """How many pictures each class was given."""
         rows = tuple((name, f"{count:,}") for name, count in self.counts.items())
-        return [TextTable(f"{self.images:,} pictures predicted", ("class", "pictures"), rows)]
+        predicted = TextTable(f"{self.images:,} pictures predicted", ("class", "pictures"), rows)
+        return [predicted, *prior_table(self.priors, self.priors_warning)]
 
     def lines(self) -> list[str]:
         """Where the predictions are."""
@@ -48,8 +54,8 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
     manifest = project.read(data, labelled=False)
     ensemble = trained_ensemble(project)
     store = project.pixels(manifest)
-    members = Members(ensemble.models, ensemble.config.ensemble.vote, project.console)
-    probabilities = members.predict(store.read, manifest.image_ids.tolist(), "Predicting")
+    members = members_of(ensemble, project.console)
+    probabilities, priors = predict_target(ensemble, members, store.read, manifest.image_ids.tolist(), "Predicting")
     made = Predictions.build(manifest.image_ids, probabilities, manifest.classes)
     made.save(output)
     if store.unreadable:
@@ -64,4 +70,6 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
         output=output,
         images=len(manifest),
         counts=dict(zip(manifest.classes, counts, strict=True)),
+        priors=prior_records(priors, manifest.classes),
+        priors_warning=priors.warning if priors else "",
     )

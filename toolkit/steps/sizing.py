@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from toolkit.config.package_schema import Package as PackageSettings
 from toolkit.errors import SubmissionError
 from toolkit.predictions import Predictions
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.fold_training import FoldRecord
 from toolkit.steps.members import Members, Read
-from toolkit.steps.package_parts import Parts, parts_of
+from toolkit.steps.package_parts import Parts, best_members, parts_of
 from toolkit.steps.project import Project
 
 _OVERHEAD = 50_000  # bytes of model.py and the like
@@ -88,9 +89,9 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
     if whole and not settings.size_table:
         return Chosen(parts, reference, True)
     # Best first; all of them keep their order, in which a blend was learned.
-    order = list(range(len(parts.models))) if settings.members == "all" else _ranked(ensemble)
+    order, needed = (list(range(len(parts.models))), None) if settings.members == "all" else _ranked(ensemble, parts)
     sizes = _Sizes(project, ensemble, parts.select(order), folder)
-    count = _count(project, settings.members, sizes, settings.float16, settings.max_mb)
+    count = _count(project, settings, sizes, needed)
     average = _Option("average", len(set(parts.owner)), settings.float16)
     chosen = average if settings.members == "average" else _Option(str(count), count, settings.float16)
     costs = _costs(sizes, chosen, reference)
@@ -185,28 +186,42 @@ def predict_each(
     return np.stack([Members([path], "mean", project.console).predict(read, image_ids, what) for path in models])
 
 
-def _ranked(ensemble: Ensemble) -> list[int]:
+def _ranked(ensemble: Ensemble, parts: Parts) -> tuple[list[int], int | None]:
+    """Networks, best out of fold first, and how many of them keep the out-of-fold score.
+
+    Of several members those come first that help most, each with all of its networks. With one, each picture is new to
+    one network only, so no vote can be scored out of fold: networks are ordered by their own accuracy there, and how
+    many keep the score cannot be told.
+    """
     from toolkit.artifacts import read_json
+    from toolkit.steps.blending import out_of_fold
 
-    accuracy = [
-        FoldRecord(**read_json(ensemble.run.path / f"fold{index}" / "DONE")).accuracy
-        for index in range(len(ensemble.models))
-    ]
-    return sorted(range(len(accuracy)), key=lambda index: -accuracy[index])
+    if len(set(parts.owner)) == 1:
+        accuracy = [
+            FoldRecord(**read_json(ensemble.run.path / f"fold{index}" / "DONE")).accuracy
+            for index in range(len(parts.models))
+        ]
+        return sorted(range(len(accuracy)), key=lambda index: -accuracy[index]), None
+    predicted = out_of_fold(ensemble.out_of_fold, ensemble.split.larger)
+    members, scores = best_members(parts.blend, predicted.probabilities, predicted.labels)
+    needed = next(count for count, score in enumerate(scores, 1) if score >= scores[-1])
+    order = [row for member in members for row, owner in enumerate(parts.owner) if owner == member]
+    return order, sum(parts.owner.count(member) for member in members[:needed])
 
 
-def _count(project: Project, members: int | str, sizes: _Sizes, float16: bool, max_mb: float) -> int:
-    total = len(sizes.parts.models)
-    if isinstance(members, int):
-        return min(members, total)
-    if members == "fewest":
-        # One member: each picture is new to one of its networks only, so no vote of several can be scored out of fold.
+def _count(project: Project, settings: PackageSettings, sizes: _Sizes, needed: int | None) -> int:
+    """How many networks are packed."""
+    total, float16, max_mb = len(sizes.parts.models), settings.float16, settings.max_mb
+    if isinstance(settings.members, int):
+        return min(settings.members, total)
+    if settings.members == "fewest":
+        if needed is not None:
+            return needed
         project.console.note(
             "package.members: fewest needs several members that were each scored out of fold; this ensemble has one, "
             "so all of its networks are packed. package.size_table: true says what fewer would score."
         )
-        return total
-    if members != "fit":
+    if settings.members != "fit":
         return total
     fitting = [
         count for count in range(1, total + 1)

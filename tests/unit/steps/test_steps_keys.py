@@ -57,6 +57,9 @@ TRAINED = {"tune", "ensemble", "evaluate", "package"}
         ("tune.space.train.batch_size={choice: [8, 16]}", {"tune"}),
         ("ensemble.folds=3", {"ensemble", "evaluate", "package"}),
         ("ensemble.vote=mean", {"evaluate", "package"}),
+        ("ensemble.metric=log_loss", {"evaluate", "package"}),
+        ("ensemble.calibrate=true", {"evaluate", "package"}),
+        ("ensemble.prior_correction=em", set()),  # a package of code meets no target pictures before it is handed in
         ("evaluate.severity=2", {"evaluate", "package"}),
         ("package.output=one_hot", {"package"}),
     ],
@@ -94,6 +97,6 @@ GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
     "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
-    "evaluate": "6a33902eeda9",
-    "package": "137a5364ef19",
+    "evaluate": "b862aa07e3ad",
+    "package": "e8c9b70c75eb",
 }

@@ -64,7 +64,12 @@ def test_model_py_imports_nothing_but_numpy_keras_and_the_standard_library(model
     built = build_zip(models, tmp_path / "a.zip", **SETTINGS)
     with zipfile.ZipFile(built.path) as archive:
         lines = archive.read("model.py").decode().splitlines()
-    assert {line.split()[1] for line in lines if line.startswith(("import ", "from "))} == {"json", "os", "numpy", "keras"}
+    assert {line.split()[1] for line in lines if line.startswith(("import ", "from "))} == {
+        "json",
+        "os",
+        "numpy",
+        "keras",
+    }
 
 
 def test_no_models_is_an_error_that_names_the_next_command(tmp_path):

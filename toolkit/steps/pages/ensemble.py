@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit.metrics import Scores
 from toolkit.report import Cell, Code, Column, Figure, Figures, Heatmap, Line, Lines, Measure, Note, Section, Table
+from toolkit.steps.blending import Votes
 from toolkit.steps.fold_training import FoldRecord
 
 
@@ -17,8 +18,9 @@ def ensemble_sections(
     classes: Sequence[str],
     tuned: Mapping[str, Any],
     next_command: str,
+    votes: Votes,
 ) -> list[Section]:
-    """Folds, curves, confusion matrix.
+    """Folds, curves, confusion matrix, votes.
 
     Args:
         records: One a fold.
@@ -27,6 +29,7 @@ def ensemble_sections(
         classes: Class names by index.
         tuned: Settings taken from `tune`.
         next_command: What to run next.
+        votes: What each vote scores out of fold.
     """
     accuracy = scores.accuracy
     folds = Table(
@@ -73,8 +76,44 @@ def ensemble_sections(
                 class_table(scores, classes),
             ],
         ),
+        *vote_sections(votes),
         Section("Next", "", [Code(next_command)]),
     ]  # fmt: skip
+
+
+def vote_sections(votes: Votes) -> list[Section]:
+    """What each vote scores out of fold, and what temperatures change.
+
+    Args:
+        votes: Of the settings with which the page is written.
+    """
+    if votes.comparison is None:
+        return [Section("Votes", "", [Note(votes.note, "warn")])]
+    columns: list[Column | str] = ["vote", Column("accuracy", style="percent", digits=1), Column("macro F1", digits=3),
+               Column("log loss", digits=3), Column("calibration error", digits=3),
+               Column("accuracy against the best single member", style="percent", digits=1)]  # fmt: skip
+    rows: list[list[Cell]] = [
+        [row.vote, measure(row.accuracy), measure(row.macro_f1), measure(row.log_loss), row.calibration_error,
+         measure(row.difference)]
+        for row in votes.comparison.rows
+    ]  # fmt: skip
+    temperatures = Table(
+        ["member", Column("temperature", digits=2), Column("calibration error", digits=3),
+         Column("after scaling", digits=3), Column("log loss", digits=3), Column("after scaling ", digits=3)],
+        [[index, row.temperature, row.error_before, row.error_after, row.loss_before, row.loss_after]
+         for index, row in enumerate(votes.calibrations)],
+    )  # fmt: skip
+    used = f"This page was written with the vote {votes.vote}. Another one trains nothing anew: set `ensemble.vote`."
+    return [
+        Section("Votes", votes.comparison.note, [Table(columns, rows), Note(used)]),
+        Section(
+            "Calibration",
+            "Each member's probabilities scaled by a temperature, fitted on four fifths of the out-of-fold predictions "
+            "and judged on the last; above 1 the member was too sure. `ensemble.calibrate: true` scales before the "
+            "vote.",
+            [temperatures],
+        ),
+    ]
 
 
 def class_table(scores: Scores, classes: Sequence[str]) -> Table:
