@@ -1,9 +1,9 @@
-"""Claim: inside a contest worker a package predicts at least 0.9 times as fast as plain `model.predict` of its networks.
+"""Claim: in a contest worker a package predicts at least 0.9 times as fast as plain `model.predict` of its networks.
 
     python benchmarks/submission_worker.py [PICTURES]
 
-Three EfficientNet-Lite0 networks at 96 px, 10,000 pictures by default. Ours is the speed that the ingestion program of a
-bundle prints, of `Model.predict` in the worker; the peer loads the same files in a process of its own and runs
+Three EfficientNet-Lite0 networks at 96 px, 10,000 pictures by default. Ours is the speed that the ingestion program of
+a bundle prints, of `Model.predict` in the worker; the peer loads the same files in a process of its own and runs
 `model.predict` of each with the same batch size. Both take turns. It also prints the peak memory of each beyond the
 pictures, whose limit is 2 GiB.
 """
