@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -135,6 +134,7 @@ def package_kernel(
 
 def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[list[CheckRecord], float, str]:
     """Run the notebook on holdout pictures: checks, accuracy of the whole run, and all output."""
+    from toolkit.submission.environments import clean_python
     from toolkit.submission.kernel_run import STUB, run_kernel
     from toolkit.submission.sample import read_form
     from toolkit.submission.table import labels_of
@@ -144,11 +144,12 @@ def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[li
     accuracy = float("nan")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
         folder = Path(scratch)
+        python = str(clean_python(folder / "clean"))
         trial = folder / "sample.csv"
         pictures = _trial(folder, trial, sample, holdout, values)
         for layout, whole in _RUNS:
             ran = run_kernel(path, trial, pictures, holdout.classes, layout=layout, rerun=whole,
-                             rows=None if whole else STUB, python=sys.executable)  # fmt: skip
+                             rows=None if whole else STUB, python=python)  # fmt: skip
             checks += records(
                 ran.checks if whole else [check for check in ran.checks if not check.ok or layout in check.name]
             )

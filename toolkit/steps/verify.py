@@ -99,7 +99,6 @@ def verify(
     if path.suffix == ".csv":
         return _table(path, sample)
     if (path / "kernel").is_dir():
-        python = python or sys.executable
         with (console or Console(quiet=True)).progress("Running it as Kaggle does") as on_progress:
             kernel, seconds, log = verify_kernel(path, sample, python, time_limit_s)
             on_progress(1, 1)

@@ -110,12 +110,46 @@ def runtime_python(pins: Pins, *, cache: Path | None = None, on_note: Callable[[
     if on_note is not None:
         on_note(f"Building an environment with {pins.words} in {folder} (once, a few minutes)")
     root.mkdir(parents=True, exist_ok=True)
-    # Built in its final place, as its scripts name it; a run that was broken off left no DONE and is built anew.
-    shutil.rmtree(folder, ignore_errors=True)
-    _call([str(base), "-m", "venv", str(folder)], pins)
-    _call([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins.requirements], pins)
-    frozen = _call([str(python), "-m", "pip", "freeze", "--disable-pip-version-check"], pins)
-    write_json(folder / "DONE", {"pins": asdict(pins), "installed": frozen.split()})
+    # Built beside its place and renamed, as two commands may build the same at once. Only its scripts know their path,
+    # and none of them is used.
+    building = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=root))
+    inside = building / python.relative_to(folder)
+    try:
+        _call([str(base), "-m", "venv", str(building)], pins)
+        _call([str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins.requirements], pins)
+        frozen = _call([str(inside), "-m", "pip", "freeze", "--disable-pip-version-check"], pins)
+        write_json(building / "DONE", {"pins": asdict(pins), "installed": frozen.split()})
+        if not (folder / "DONE").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # the other was faster
+                building.replace(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return python
+
+
+def clean_python(folder: Path) -> Path:
+    """The interpreter of a new environment that shows the installed packages, but not this toolkit.
+
+    So Kaggle's image is stood in for without a network: what a notebook needs of the toolkit must come from its data
+    set.
+
+    Args:
+        folder: Is created; delete it afterwards.
+    """
+    import site
+    import sysconfig
+
+    _call([sys.executable, "-m", "venv", "--without-pip", str(folder)], Pins(python=platform.python_version()))
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    inside = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    inside.mkdir(parents=True, exist_ok=True)
+    places = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()])
+    for place in map(Path, places):
+        for entry in sorted(place.iterdir()) if place.is_dir() else ():
+            ours = re.match(r"(?i)(__editable__.*)?_*(contest[_-]toolkit|toolkit)\b|__pycache__$", entry.name)
+            if not ours and "contest_toolkit" not in entry.name and not (inside / entry.name).exists():
+                (inside / entry.name).symlink_to(entry)
     return python
 
 

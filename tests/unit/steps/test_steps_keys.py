@@ -98,5 +98,5 @@ GOLDEN: dict[str, str] = {
     "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
     "evaluate": "b862aa07e3ad",
-    "package": "e8c9b70c75eb",
+    "package": "1c7a86f6de07",
 }
