@@ -181,7 +181,11 @@ def verify(
     submission: Annotated[Path, typer.Argument(help="Codabench zip, or Kaggle table or kernel folder.")],
     bundle: Annotated[Path | None, typer.Option("--bundle", help="Competition bundle, folder or zip.")] = None,
     sample: Annotated[Path | None, typer.Option("--sample", help="Sample submission that a table is held to.")] = None,
-    python: Annotated[str, typer.Option("--python", help="Interpreter with the contest's packages.")] = sys.executable,
+    python: Annotated[str | None, typer.Option("--python", help="Interpreter with the contest's packages.")] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option("--runtime", help="Versions to run it in: tensorflow=2.17.1,keras=3.4.1."),
+    ] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", min=1.0, help="Seconds for each step.")] = None,
     max_mb: Annotated[float, typer.Option("--max-mb", help="Largest zip in MB.")] = 500.0,
     hidden_images: Annotated[int | None, typer.Option("--hidden-images", help="Pictures of the hidden test.")] = None,
@@ -192,8 +196,8 @@ def verify(
 
     console = _console(as_json)
     result = verify_submission(
-        submission, bundle=bundle, sample=sample, python=python, time_limit_s=time_limit, max_mb=max_mb,
-        hidden_images=hidden_images, console=console,
+        submission, bundle=bundle, sample=sample, python=python, runtime=runtime, time_limit_s=time_limit,
+        max_mb=max_mb, hidden_images=hidden_images, console=console,
     )  # fmt: skip
     result.show(console)
     result.raise_if_wrong()

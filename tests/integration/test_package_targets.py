@@ -109,10 +109,15 @@ def test_half_the_bits_and_fewer_members_are_proven_and_their_cost_is_said(conte
     small = result(package(contest, "codabench", "package.float16=true", f"package.max_mb={0.4 * whole}",
                            "package.members=fit"))  # fmt: skip
     assert small["megabytes"] < 0.3 * whole
-    assert [cost["members"] for cost in small["costs"]] == [1, 2]
-    assert small["worker_accuracy"] == pytest.approx(small["costs"][0]["accuracy"]) == small["local_accuracy"]
-    both = small["costs"][1]
-    assert abs(both["difference"]) <= 0.05 and both["margin"] >= 0
+    named = [(cost["choice"], cost["float16"]) for cost in small["costs"]]
+    assert named == [(choice, half) for half in (False, True) for choice in ("1", "2", "average")]
+    chosen = next(cost for cost in small["costs"] if cost["chosen"])
+    assert (chosen["choice"], chosen["float16"]) == ("1", True)
+    assert small["worker_accuracy"] == pytest.approx(chosen["accuracy"]) == small["local_accuracy"]
+    full, halved = small["costs"][1], small["costs"][4]
+    assert full["difference"] == 0 and abs(halved["difference"]) <= 0.05
+    card = json.loads(Path(small["card"]).read_text(encoding="utf-8"))
+    assert card["scores"]["clean"] == pytest.approx(chosen["accuracy"]) and 0 <= card["scores"]["noisy"] <= 1
     assert any(check["name"] == "speed" for check in small["checks"])
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from toolkit.config.package_schema import Package
 from toolkit.config.paper_schema import Paper
 from toolkit.config.section import Section, Share
 from toolkit.config.tune_schema import METRIC_PATTERN, Dimension, Tune
@@ -422,45 +423,6 @@ class Evaluate(Section):
     def severities(self) -> tuple[int, ...]:
         """All of them, ascending."""
         return (self.severity,) if isinstance(self.severity, int) else self.severity
-
-
-class Package(Section):
-    """The submission."""
-
-    target: Literal["codabench", "codabench-results", "kaggle", "kaggle-kernel"] = Field(
-        "codabench", description="codabench (code), codabench-results, kaggle (submission.csv), or kaggle-kernel."
-    )
-    output: Literal["labels", "one_hot", "probabilities"] = Field("labels", description="What `predict` returns.")
-    input_range: Literal["auto", "0-255", "0-1"] = Field("auto", description="Range of floating-point pictures.")
-    destination: Path = Field(Path("submissions"), description="Folder for finished packages.")
-    max_mb: float = Field(500.0, gt=0.0, description="Largest zip in MB.")
-    time_limit: int = Field(600, ge=1, description="Seconds that the contest worker grants each step.")
-    members: Annotated[int, Field(ge=1)] | Literal["all", "fit"] = Field(
-        "all", description="Models packed, best out of fold first: all, fit (as many as max_mb holds), or a number."
-    )
-    float16: bool = Field(False, description="Store weights with half the bits; the networks still compute in float32.")
-    hidden_images: int | None = Field(
-        None, ge=1, description="Pictures of the hidden test, to foretell whether time_limit suffices; null: unknown."
-    )
-    test_source: Path | None = Field(
-        None,
-        description="Unlabelled test pictures of the targets that hand in predictions; null: those of data.source.",
-    )
-    sample: Path | None = Field(
-        None, description="CSV whose ids, order and columns a Kaggle table takes; null: the one in data.source."
-    )
-    values: Literal["auto", "names", "indices", "one_hot", "probabilities"] = Field(
-        "auto", description="What a table holds, where the placeholders of its sample mislead."
-    )
-    template: Path | None = Field(
-        None, description="codabench-results: a predictions file, or a zip of one, whose name and form are taken over."
-    )
-    competition: str | None = Field(
-        None, pattern=r"^[\w-]+$", description="Kaggle's short name of the contest, as in its address."
-    )
-    owner: str | None = Field(
-        None, pattern=r"^[\w-]+$", description="Your name on Kaggle, which a kernel's data set is uploaded under."
-    )
 
 
 class Config(Section):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from toolkit.ensembling.fitting import fit
 from toolkit.ensembling.priors import Priors, estimate_priors
 from toolkit.ensembling.selection import Comparison, compare
 from toolkit.ensembling.votes import VOTES
-from toolkit.errors import DataError, SubmissionError
+from toolkit.errors import DataError
 from toolkit.manifest import Manifest
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
@@ -159,24 +159,6 @@ def blend_of(ensemble: Ensemble) -> Blend:
     if settings.vote in VOTES and not settings.calibrate:
         return Blend(settings.vote)
     return votes_of_ensemble(ensemble).blend
-
-
-def packed_vote(ensemble: Ensemble) -> Literal["majority", "mean"]:
-    """The name of a vote that learned nothing, for packages that know no other.
-
-    Raises:
-        SubmissionError: The blend holds more than a name.
-    """
-    blend = blend_of(ensemble)
-    if blend == Blend("majority"):
-        return "majority"
-    if blend == Blend("mean"):
-        return "mean"
-    raise SubmissionError(
-        f"This package can hold the votes majority and mean, but ensemble.vote: {ensemble.config.ensemble.vote} comes "
-        f"to {blend.vote}{' with temperatures' if blend.temperatures else ''}. Set ensemble.vote to majority or mean "
-        "and ensemble.calibrate to false, which trains nothing anew, or choose package.target: kaggle."
-    )
 
 
 def members_of(ensemble: Ensemble, console: Console) -> Members:

@@ -50,20 +50,18 @@ def make_card(
     members: Sequence[str],
     checks: Sequence[CheckRecord],
     commands: Sequence[str],
-    clean: float | None = None,
 ) -> Path:
     """Write card and page of a finished package.
 
     Args:
         project: The contest.
         ensemble: What was packed.
-        evaluated: Its scores.
+        evaluated: The scores of what is in the package.
         package: The file or folder.
         key: Key of the package step.
         members: Names of the files in it.
         checks: How it was proven.
         commands: How to hand it in.
-        clean: Accuracy on the holdout where not all members were packed as they are; None: as evaluated.
 
     Returns:
         Path of the card.
@@ -85,8 +83,7 @@ def make_card(
         bytes=size,
         classes=ensemble.cleaned.manifest.classes,
         members=tuple(members),
-        scores=CardScores(evaluated.clean.value if clean is None else clean, evaluated.noisy, estimate.low,
-                          estimate.high),
+        scores=CardScores(evaluated.clean.value, evaluated.noisy, estimate.low, estimate.high),
         config_key=ensemble.key,
         data_fingerprint=project.fingerprint,
         code_fingerprint=code_fingerprint(),

@@ -8,14 +8,24 @@ from typing import Any
 
 from toolkit.artifacts import RunDir
 from toolkit.errors import SubmissionError
-from toolkit.steps.blending import packed_vote
 from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
+from toolkit.steps.package_formats import choose_form, convert, interpreter
+from toolkit.steps.packed_scores import packed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
-from toolkit.steps.proving import CheckRecord, foretell, label_values, records, run_in_worker
+from toolkit.steps.proving import (
+    CheckRecord,
+    foretell,
+    label_values,
+    records,
+    renewed,
+    run_in_worker,
+    same_accuracy,
+    same_probabilities,
+)
 from toolkit.steps.sizing import choose
 
 
@@ -41,32 +51,43 @@ def package_codabench(
     settings = config.package
     classes = ensemble.cleaned.manifest.classes
     holdout = ensemble.split.smaller
+    packing = choose_form(config, ensemble.models)
+    python = interpreter(packing, project.console)
     chosen = choose(project, ensemble, evaluated, run.path / "models")
+    parts = chosen.parts
     built = build_zip(
-        chosen.models,
+        convert(parts.models, packing.form, run.path / "models", float16=settings.float16, console=project.console),
         package_path(settings.destination, config.name, settings.target, key),
         class_names=classes,
         image_size=config.data.image_size,
         resize_mode=config.data.resize,
-        vote=packed_vote(ensemble),
+        owner=parts.owner,
+        blend=parts.blend.to_dict(),
+        views=parts.views,
+        form=packing.form,
+        batch_norm=settings.batch_norm,
         output=settings.output,
         input_range=settings.input_range,
         label_values=label_values(classes),
-        title=f"Submission of {config.name}: {len(chosen.models)} {config.model.backbone} networks.",
+        title=f"Submission of {config.name}: {len(parts.models)} {config.model.backbone} networks.",
         max_mb=settings.max_mb,
+        versions=packing.pins.versions if packing.pins else None,
     )
     images = project.pixels(project.manifest, project.hashes).read(holdout.image_ids.tolist())
-    proof = run_in_worker(project, built.path, images, holdout.labels, classes, "Proof in the contest worker")
+    proof = run_in_worker(project, built.path, images, holdout.labels, classes, "Proof in the contest worker", python)
     (run.path / "worker.log").write_text(proof.log, encoding="utf-8")
     checks = records(proof.checks)
+    checks.append(CheckRecord(name="runtime", ok=True, message=packing.words))
     speed = foretell(proof.log, settings.hidden_images, settings.time_limit)
     if speed is not None:
         checks.append(speed)
     accuracy = proof.scores.get("accuracy", float("nan"))
     local = float((chosen.local.labels == holdout.labels).mean())
-    agree = abs(accuracy - local) < 1e-9
-    message = f"worker {accuracy:.6f}, here {local:.6f} on {len(holdout)} pictures"
-    checks.append(CheckRecord(name="same accuracy as evaluate", ok=agree, message=message))
+    if settings.batch_norm == "train":
+        checks.append(same_probabilities(proof.probabilities, chosen.local.probabilities, packing.words))
+        checks.append(same_accuracy("worker", accuracy, local, len(holdout)))
+    else:
+        checks.append(renewed(accuracy, local, len(holdout)))
     failed = [check for check in checks if not check.ok]
     if failed:
         raise SubmissionError(
@@ -74,10 +95,11 @@ def package_codabench(
             + "; ".join(f"{check.name}: {check.message}" for check in failed)
             + f". Its output is in {run.path / 'worker.log'}."
         )
-    shutil.rmtree(run.path / "models", ignore_errors=True)  # half-size copies: they are in the package now
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
-    card = make_card(project, ensemble, evaluated, built.path, key, members=built.members, checks=checks,
-                     commands=commands, clean=local)  # fmt: skip
+    scores = packed_scores(project, ensemble, evaluated, chosen)
+    card = make_card(project, ensemble, scores, built.path, key, members=built.members, checks=checks,
+                     commands=commands)  # fmt: skip
     figures = {
         "path": os.path.relpath(built.path, run.path),
         "card": os.path.relpath(card, run.path),
@@ -94,7 +116,7 @@ def package_codabench(
     }
     write_step_page(
         run, config.name, "package", f"{built.path.name}: {len(checks)} checks passed in the contest worker.",
-        package_sections(built.path, figures, checks, evaluated),
+        package_sections(built.path, figures, checks, scores),
         config=project.config_name, files={"Output of the worker": "worker.log"},
     )  # fmt: skip
     return figures

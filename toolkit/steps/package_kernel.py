@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,15 +15,15 @@ from toolkit.artifacts import RunDir, file_hash
 from toolkit.errors import ConfigError, SubmissionError
 from toolkit.manifest import Location, Manifest
 from toolkit.sources.table import read_table
-from toolkit.steps.blending import packed_vote
 from toolkit.steps.cards import folder_hash, make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.package_tables import find_sample
+from toolkit.steps.packed_scores import packed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
-from toolkit.steps.proving import CheckRecord, label_values, records
+from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy
 from toolkit.steps.sizing import choose
 
 _PROOF = (
@@ -76,16 +75,18 @@ def package_kernel(
     classes = ensemble.cleaned.manifest.classes
     sample = find_sample(config)
     chosen = choose(project, ensemble, evaluated, run.path / "models")
+    parts = chosen.parts
     path = package_path(settings.destination, config.name, settings.target, key, "")
     with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
         built = build_zip(
-            chosen.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
-            resize_mode=config.data.resize, vote=packed_vote(ensemble), output="probabilities",
-            label_values=label_values(classes), title=f"Networks of {config.name}.", max_mb=settings.max_mb,
+            parts.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
+            resize_mode=config.data.resize, owner=parts.owner, blend=parts.blend.to_dict(), views=parts.views,
+            batch_norm=settings.batch_norm, output="probabilities", label_values=label_values(classes),
+            title=f"Networks of {config.name}.", max_mb=settings.max_mb,
         )  # fmt: skip
         files = Path(scratch) / "files"
         with zipfile.ZipFile(built.path) as archive:
-            names = [name for name in archive.namelist() if name.endswith((".py", ".keras"))]
+            names = [name for name in archive.namelist() if name.endswith((".py", ".keras", ".json"))]
             archive.extractall(files, names)
         members = write_kernel(
             path, {name: files / name for name in names}, name=config.name, key=key, owner=settings.owner or "",
@@ -98,17 +99,19 @@ def package_kernel(
     (run.path / "kernel.log").write_text(log, encoding="utf-8")
     checks += runs
     local = float((chosen.local.labels == ensemble.split.smaller.labels).mean())
-    message = f"notebook {accuracy:.6f}, here {local:.6f} on {len(ensemble.split.smaller)} pictures"
-    checks.append(CheckRecord(name="same accuracy as evaluate", ok=abs(accuracy - local) < 1e-9, message=message))
+    if settings.batch_norm == "train":
+        checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller)))
+    else:
+        checks.append(renewed(accuracy, local, len(ensemble.split.smaller)))
     failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     if failed:
         raise SubmissionError(
             f"{path} fails as Kaggle would run it: {'; '.join(failed)}. See {run.path / 'kernel.log'}."
         )
-    shutil.rmtree(run.path / "models", ignore_errors=True)  # half-size copies: they are in the package now
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     commands = submit_commands(path)
-    card = make_card(project, ensemble, evaluated, path, key, members=members, checks=checks, commands=commands,
-                     clean=local)  # fmt: skip
+    scores = packed_scores(project, ensemble, evaluated, chosen)
+    card = make_card(project, ensemble, scores, path, key, members=members, checks=checks, commands=commands)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     figures = {
         "path": os.path.relpath(path, run.path),
@@ -123,7 +126,7 @@ def package_kernel(
     }
     write_step_page(
         run, config.name, "package", f"{path.name}: {len(checks)} checks passed.",
-        package_sections(path, figures, checks, evaluated, _PROOF), config=project.config_name,
+        package_sections(path, figures, checks, scores, _PROOF), config=project.config_name,
         files={"Output of the notebook": "kernel.log"},
     )  # fmt: skip
     return figures
@@ -131,6 +134,7 @@ def package_kernel(
 
 def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[list[CheckRecord], float, str]:
     """Run the notebook on holdout pictures: checks, accuracy of the whole run, and all output."""
+    from toolkit.submission.environments import clean_python
     from toolkit.submission.kernel_run import STUB, run_kernel
     from toolkit.submission.sample import read_form
     from toolkit.submission.table import labels_of
@@ -140,11 +144,12 @@ def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[li
     accuracy = float("nan")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
         folder = Path(scratch)
+        python = str(clean_python(folder / "clean"))
         trial = folder / "sample.csv"
         pictures = _trial(folder, trial, sample, holdout, values)
         for layout, whole in _RUNS:
             ran = run_kernel(path, trial, pictures, holdout.classes, layout=layout, rerun=whole,
-                             rows=None if whole else STUB, python=sys.executable)  # fmt: skip
+                             rows=None if whole else STUB, python=python)  # fmt: skip
             checks += records(
                 ran.checks if whole else [check for check in ran.checks if not check.ok or layout in check.name]
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SPEED = re.compile(r"loaded in ([\d.]+) s, predicted (\d+) pictures in ([\d.]+) s")
 _MANY, _SLACK = 256, 10
+_CLOSE = 1e-4  # between probabilities of two runtimes
 _MARGIN = 0.8  # of the time limit: the contest's machine may be slower than this one
 
 
@@ -55,7 +57,13 @@ def label_values(classes: Sequence[str]) -> list[int] | None:
 
 
 def run_in_worker(
-    project: Project, submission: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str], what: str
+    project: Project,
+    submission: Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    what: str,
+    python: str | None = None,
 ) -> WorkerResult:
     """Run a zip in a contest worker on labelled pictures.
 
@@ -66,6 +74,7 @@ def run_in_worker(
         labels: `(n,)` class indices.
         classes: Names by index.
         what: A few words for the progress bar.
+        python: Interpreter with the contest's versions, None for the one that runs here.
     """
     from toolkit.submission.bundle import write_bundle
     from toolkit.submission.verify import run_worker
@@ -81,10 +90,58 @@ def run_in_worker(
             label_values=label_values(classes),
             output=settings.output,
             time_limit_s=settings.time_limit,
+            keep_probabilities=True,
         )
-        result = run_worker(submission, bundle, time_limit_s=settings.time_limit, max_mb=settings.max_mb)
+        result = run_worker(submission, bundle, python=python or sys.executable, time_limit_s=settings.time_limit,
+                            max_mb=settings.max_mb)  # fmt: skip
         on_progress(1, 1)
     return result
+
+
+def same_probabilities(there: np.ndarray | None, here: np.ndarray, where: str) -> CheckRecord:
+    """Whether the package predicts what the training process predicts: within 1e-4, with equal labels.
+
+    Args:
+        there: `(n, k)` of the worker, None where it gave none.
+        here: `(n, k)` of the same networks in this process.
+        where: The runtime of the worker.
+    """
+    name = "same predictions as in training"
+    if there is None or there.shape != here.shape:
+        shape = "none" if there is None else f"of shape {there.shape}"
+        return CheckRecord(name=name, ok=False, message=f"probabilities of shape {here.shape} here, {shape} there")
+    largest = float(np.abs(there.astype(np.float64) - here).max(initial=0))
+    other = there.argmax(axis=1) != here.argmax(axis=1)
+    # Two classes that are equal but for the last digits here may be called either way there.
+    top = np.sort(here, axis=1)[:, -2:]
+    other &= top[:, 1] - top[:, 0] > _CLOSE
+    message = f"{where}: largest difference {largest:.1e}, {int(other.sum())} of {len(here)} labels differ"
+    return CheckRecord(name=name, ok=largest <= _CLOSE and not other.any(), message=message)
+
+
+def same_accuracy(where: str, there: float, here: float, pictures: int) -> CheckRecord:
+    """Whether a run of the package scores what its networks score in this process.
+
+    Args:
+        where: What ran it, a word.
+        there: Accuracy there.
+        here: Accuracy here, on the same pictures.
+        pictures: How many they are.
+    """
+    message = f"{where} {there:.6f}, here {here:.6f} on {pictures} pictures"
+    return CheckRecord(name="same accuracy as evaluate", ok=abs(there - here) <= 1e-9, message=message)
+
+
+def renewed(there: float, here: float, pictures: int) -> CheckRecord:
+    """What batch normalisation with the statistics of the pictures to predict does to the holdout score.
+
+    Args:
+        there: Accuracy of the package.
+        here: Accuracy of the same networks with the statistics of training.
+        pictures: Of the holdout.
+    """
+    told = f"{100 * (there - here):+.1f} points on the {pictures} holdout pictures ({100 * there:.1f} %)"
+    return CheckRecord(name="batch_norm: target", ok=bool(np.isfinite(there)), message=f"{told} against train")
 
 
 @dataclass(frozen=True)

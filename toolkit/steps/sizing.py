@@ -1,22 +1,22 @@
-"""Which models go into a package: all, or the best out of fold that fit, and what that costs."""
+"""Which networks go into a package: all, the best out of fold, or their mean; and what that costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from toolkit.ensembling.blending import Blend
+from toolkit.config.package_schema import Package as PackageSettings
 from toolkit.errors import SubmissionError
 from toolkit.predictions import Predictions
-from toolkit.steps.blending import blend_of
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.fold_training import FoldRecord
-from toolkit.steps.members import Members
+from toolkit.steps.members import Members, Read
+from toolkit.steps.package_parts import Parts, best_members, parts_of
 from toolkit.steps.project import Project
 
 _OVERHEAD = 50_000  # bytes of model.py and the like
@@ -26,45 +26,52 @@ class Cost(BaseModel):
     """One choice of size and what it scores on the holdout.
 
     Attributes:
-        members: Models, best out of fold first.
+        choice: What `package.members` would be: a number, or `average`.
+        members: Networks in the package.
         float16: Whether matrices have half the bits.
         megabytes: Size of their files.
         accuracy: On the holdout pictures.
-        difference: Accuracy minus that of all models in full.
+        difference: Accuracy minus that of all networks in full.
         margin: Half width of the paired 95 % interval of the difference.
+        chosen: Whether this is what was packed.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    choice: str
     members: int
     float16: bool
     megabytes: float
     accuracy: float
     difference: float
     margin: float
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The models to pack.
+    """The networks to pack.
 
     Attributes:
-        models: Their files.
-        local: What their vote predicts for the holdout pictures here.
-        costs: What other numbers of members would cost; empty where all are packed as they are.
+        parts: The networks and how they agree.
+        local: What they predict for the holdout pictures here.
+        whole: Whether these are all networks as they were trained.
+        margin: Half width of the paired 95 % interval of their accuracy minus that of all networks in full.
+        costs: What other sizes would score; empty where nobody asked.
     """
 
-    models: tuple[Path, ...]
+    parts: Parts
     local: Predictions
+    whole: bool
+    margin: float = 0.0
     costs: tuple[Cost, ...] = ()
 
 
 def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, folder: Path) -> Chosen:
     """Choose by `package.members` and `package.float16`.
 
-    Members are ranked by out-of-fold accuracy alone, and their number follows from the limit of size or from the
-    config: the holdout only measures what a choice costs. (No vote of several members can be scored out of fold, as
-    each picture is new to one of them only.)
+    Networks are ranked by out-of-fold accuracy alone, and their number follows from the limit of size, from the config,
+    or from out-of-fold scores: the holdout only measures what a choice costs.
 
     Args:
         project: The contest.
@@ -76,85 +83,196 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
         SubmissionError: Not even one model fits.
     """
     settings = ensemble.config.package
-    paths = list(ensemble.models)
+    parts = parts_of(ensemble)
     reference = Predictions.load(evaluated.run_dir / "predictions-clean.npz").select(ensemble.split.smaller.image_ids)
-    if settings.members == "all" and not settings.float16:
-        return Chosen(tuple(paths), reference)
-    order = _ranked(ensemble)
-    paths = [paths[index] for index in order]
-    if settings.float16:
-        paths = _halved(paths, folder)
-    sizes = np.cumsum([path.stat().st_size for path in paths])
-    count = len(paths) if settings.members == "all" else _count(settings.members, sizes, settings.max_mb)
-    if count == 0:
+    whole = settings.members == "all" and not settings.float16
+    if whole and not settings.size_table:
+        return Chosen(parts, reference, True)
+    # Best first; all of them keep their order, in which a blend was learned.
+    order, needed = (list(range(len(parts.models))), None) if settings.members == "all" else _ranked(ensemble, parts)
+    sizes = _Sizes(project, ensemble, parts.select(order), folder)
+    count = _count(project, settings, sizes, needed)
+    average = _Option("average", len(set(parts.owner)), settings.float16)
+    chosen = average if settings.members == "average" else _Option(str(count), count, settings.float16)
+    costs = _costs(sizes, chosen, reference)
+    local = sizes.predict(chosen) if not whole else reference.probabilities
+    found = Predictions.build(reference.image_id, local, reference.class_names)
+    margin = _difference(found.labels == sizes.labels, reference.labels == sizes.labels)[1]
+    return Chosen(parts if whole else sizes.parts_of(chosen), found, whole, margin, costs)
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A choice: how many networks, or their mean; full or half the bits."""
+
+    choice: str
+    members: int
+    float16: bool
+
+
+class _Sizes:
+    """Networks in every size, each written and run once.
+
+    Args:
+        project: The contest.
+        ensemble: Its trained models.
+        parts: Its networks, in the order in which they are chosen.
+        folder: Where copies are written.
+    """
+
+    def __init__(self, project: Project, ensemble: Ensemble, parts: Parts, folder: Path) -> None:
+        self.parts = parts
+        self._project = project
+        self._ids = ensemble.split.smaller.image_ids.tolist()
+        self.labels = ensemble.split.smaller.labels
+        self._read = project.pixels(project.manifest, project.hashes).read
+        self._folder = folder
+        self._seen: dict[Path, np.ndarray] = {}
+
+    def parts_of(self, option: _Option) -> Parts:
+        """The networks of a choice, which are written where they are not there yet."""
+        if option.choice == "average":
+            members = sorted(set(self.parts.owner))
+            paths = tuple(self._average(member, option.float16) for member in members)
+            return replace(self.parts, models=paths, owner=tuple(members))
+        chosen = self.parts.select(range(option.members))
+        if not option.float16:
+            return chosen
+        return replace(chosen, models=tuple(self._half(path, index) for index, path in enumerate(chosen.models)))
+
+    def predict(self, option: _Option) -> np.ndarray:
+        """`(n, k)` probabilities of a choice for the holdout pictures."""
+        parts = self.parts_of(option)
+        for path in parts.models:
+            if path not in self._seen:
+                self._seen[path] = predict_each(
+                    self._project, [path], self._read, self._ids, "What sizes cost", self.parts.views
+                )[0]
+        return parts.combine(np.stack([self._seen[path] for path in parts.models]))
+
+    def bytes(self, option: _Option) -> int:
+        """Size of the networks of a choice."""
+        return sum(path.stat().st_size for path in self.parts_of(option).models)
+
+    def _half(self, path: Path, index: int | str) -> Path:
+        from toolkit.submission.halving import halve
+
+        copy = self._folder / f"half-{index}.keras"
+        if not copy.exists():
+            halve(path, copy)
+        return copy
+
+    def _average(self, member: int, float16: bool) -> Path:
+        from toolkit.submission.network_files import average
+
+        path = self._folder / f"average-{member}.keras"
+        if not path.exists():
+            networks = zip(self.parts.models, self.parts.owner, strict=True)
+            average([model for model, owner in networks if owner == member], path)
+        return self._half(path, f"average-{member}") if float16 else path
+
+
+def predict_each(
+    project: Project,
+    models: Sequence[Path],
+    read: Read,
+    image_ids: Sequence[str],
+    what: str,
+    views: Sequence[str] = ("identity",),
+) -> np.ndarray:
+    """`(r, n, k)` probabilities of each network.
+
+    Args:
+        project: The contest.
+        models: r `.keras` files.
+        read: Image ids → uint8 pictures.
+        image_ids: n names.
+        what: A few words for the progress bar.
+        views: Of test-time augmentation.
+    """
+    # The mean of one network is that network's own probability.
+    return np.stack([Members([path], "mean", project.console, views).predict(read, image_ids, what) for path in models])
+
+
+def _ranked(ensemble: Ensemble, parts: Parts) -> tuple[list[int], int | None]:
+    """Networks, best out of fold first, and how many of them keep the out-of-fold score.
+
+    Of several members those come first that help most, each with all of its networks. With one, each picture is new to
+    one network only, so no vote can be scored out of fold: networks are ordered by their own accuracy there, and how
+    many keep the score cannot be told.
+    """
+    from toolkit.artifacts import read_json
+    from toolkit.steps.blending import out_of_fold
+
+    if len(set(parts.owner)) == 1:
+        accuracy = [FoldRecord(**read_json(path.parent / "DONE")).accuracy for path in ensemble.models]
+        return sorted(range(len(accuracy)), key=lambda index: -accuracy[index]), None
+    predicted = out_of_fold(ensemble.out_of_fold, ensemble.split.larger)
+    members, scores = best_members(parts.blend, predicted.probabilities, predicted.labels)
+    needed = next(count for count, score in enumerate(scores, 1) if score >= scores[-1])
+    order = [row for member in members for row, owner in enumerate(parts.owner) if owner == member]
+    return order, sum(parts.owner.count(member) for member in members[:needed])
+
+
+def _count(project: Project, settings: PackageSettings, sizes: _Sizes, needed: int | None) -> int:
+    """How many networks are packed."""
+    total, float16, max_mb = len(sizes.parts.models), settings.float16, settings.max_mb
+    if isinstance(settings.members, int):
+        return min(settings.members, total)
+    if settings.members == "fewest":
+        if needed is not None:
+            return needed
+        project.console.note(
+            "package.members: fewest needs several members that were each scored out of fold; this ensemble has one, "
+            "so all of its networks are packed. package.size_table: true says what fewer would score."
+        )
+    if settings.members != "fit":
+        return total
+    fitting = [
+        count for count in range(1, total + 1)
+        if sizes.bytes(_Option(str(count), count, float16)) + _OVERHEAD <= max_mb * 1e6
+    ]  # fmt: skip
+    if not fitting:
+        size = sizes.bytes(_Option("1", 1, float16))
         raise SubmissionError(
-            f"Not one model fits: the best has {sizes[0] / 1e6:.0f} MB and package.max_mb is {settings.max_mb:g}. "
-            + ("" if settings.float16 else "Set package.float16: true for half the size, or ")
+            f"Not one model fits: the best has {size / 1e6:.0f} MB and package.max_mb is {max_mb:g}. "
+            + ("" if float16 else "Set package.float16: true for half the size, or ")
             + "Use a smaller backbone (model.backbone), or raise package.max_mb if the contest accepts it."
         )
-    each = _predict_each(project, ensemble, paths)
-    blend, owner = blend_of(ensemble), [ensemble.owner[index] for index in order]
-    costs = _costs(ensemble, blend, owner, each, reference, sizes / 1e6)
-    chosen = blend.combine(each[:count], owner[:count])
-    return Chosen(tuple(paths[:count]), Predictions.build(reference.image_id, chosen, reference.class_names), costs)
+    return fitting[-1]
 
 
-def _ranked(ensemble: Ensemble) -> list[int]:
-    from toolkit.artifacts import read_json
-
-    accuracy = [FoldRecord(**read_json(path.parent / "DONE")).accuracy for path in ensemble.models]
-    return sorted(range(len(accuracy)), key=lambda index: -accuracy[index])
-
-
-def _halved(paths: Sequence[Path], folder: Path) -> list[Path]:
-    from toolkit.submission.halving import halve
-
-    copies = [folder / f"{index}.keras" for index in range(len(paths))]
-    for path, copy in zip(paths, copies, strict=True):
-        halve(path, copy)
-    return copies
-
-
-def _count(members: int | str, sizes: np.ndarray, max_mb: float) -> int:
-    if isinstance(members, int):
-        return min(members, len(sizes))
-    return int(np.searchsorted(sizes + _OVERHEAD, max_mb * 1e6, side="right"))
-
-
-def _predict_each(project: Project, ensemble: Ensemble, paths: Sequence[Path]) -> np.ndarray:
-    """`(m, n, k)` probabilities of each model for the holdout pictures."""
-    ids = ensemble.split.smaller.image_ids.tolist()
-    read = project.pixels(project.manifest, project.hashes).read
-    views = ensemble.config.ensemble.tta
-    return np.stack([
-        # The mean of one member is that member's own probability.
-        Members([path], "mean", project.console, views).predict(read, ids, f"What member {rank + 1} adds")
-        for rank, path in enumerate(paths)
-    ])  # fmt: skip
-
-
-def _costs(
-    ensemble: Ensemble,
-    blend: Blend,
-    owner: Sequence[int],
-    each: np.ndarray,
-    reference: Predictions,
-    megabytes: np.ndarray,
-) -> tuple[Cost, ...]:
-    truth = ensemble.split.smaller.labels
-    before = reference.labels == truth
+def _costs(sizes: _Sizes, chosen: _Option, reference: Predictions) -> tuple[Cost, ...]:
+    before = reference.labels == sizes.labels
+    total, members = len(sizes.parts.models), len(set(sizes.parts.owner))
+    options = [
+        option
+        for float16 in (False, True)
+        for option in (
+            *(_Option(str(count), count, float16) for count in range(1, total + 1)),
+            *([_Option("average", members, float16)] if total > members else []),
+        )
+    ]
     costs = []
-    for count in range(1, len(each) + 1):
-        right = blend.combine(each[:count], owner[:count]).argmax(axis=1) == truth
-        change = right.astype(float) - before
+    for option in options:
+        right = sizes.predict(option).argmax(axis=1) == sizes.labels
+        difference, margin = _difference(right, before)
         costs.append(
             Cost(
-                members=count,
-                float16=ensemble.config.package.float16,
-                megabytes=round(float(megabytes[count - 1]), 2),
+                choice=option.choice,
+                members=option.members,
+                float16=option.float16,
+                megabytes=round(sizes.bytes(option) / 1e6, 2),
                 accuracy=float(right.mean()),
-                difference=float(change.mean()),
-                margin=float(1.96 * change.std() / np.sqrt(len(change))),
+                difference=difference,
+                margin=margin,
+                chosen=option == chosen,
             )
         )
     return tuple(costs)
+
+
+def _difference(right: np.ndarray, before: np.ndarray) -> tuple[float, float]:
+    """Mean of the paired difference and half the width of its 95 % interval."""
+    change = right.astype(float) - before
+    return float(change.mean()), float(1.96 * change.std() / np.sqrt(len(change)))

@@ -70,7 +70,8 @@ def verify(
     *,
     bundle: Path | None = None,
     sample: Path | None = None,
-    python: str = sys.executable,
+    python: str | None = None,
+    runtime: str | None = None,
     time_limit_s: float | None = None,
     max_mb: float = 500.0,
     hidden_images: int | None = None,
@@ -84,6 +85,8 @@ def verify(
             it runs but not what it scores.
         sample: The contest's sample submission, which a table is compared with.
         python: Interpreter that runs the programs: one with the contest's versions of TensorFlow and Keras.
+        runtime: Versions, as in `tensorflow=2.17.1,keras=3.4.1,python=3.11`, of which an environment is built in place
+            of `python`; or `current`. Without both, those that the card beside the submission names.
         time_limit_s: Seconds for each step; None: what the bundle says, else 600.
         max_mb: Largest zip in MB.
         hidden_images: Pictures of the hidden test, to foretell the time.
@@ -105,6 +108,7 @@ def verify(
         raise SubmissionError(f"{path} is a folder. Zip the files in it (not the folder) as they are to be handed in.")
     from toolkit.submission.verify import run_worker
 
+    python, told = _interpreter(path, python, runtime, console or Console(quiet=True))
     with (
         tempfile.TemporaryDirectory(prefix="verify-") as scratch,
         (console or Console(quiet=True)).progress("Running it as the contest does") as on_progress,
@@ -112,7 +116,7 @@ def verify(
         place = bundle or _trial_bundle(path, Path(scratch) / "bundle")
         result = run_worker(path, place, python=python, time_limit_s=time_limit_s, max_mb=max_mb)
         on_progress(1, 1)
-    checks = [_integrity(path), *records(result.checks)]
+    checks = [_integrity(path), *records(result.checks), CheckRecord(name="runtime", ok=True, message=told)]
     if bundle is None:
         checks = [check for check in checks if check is None or check.name not in _MEANINGLESS]
         told = "none given: run on pictures of noise, so nothing is known of the score; give --bundle"
@@ -124,6 +128,24 @@ def verify(
         scores=result.scores if bundle else {}, seconds=round(result.seconds, 2),
         peak_memory_mb=round(result.peak_memory_mb, 1), log=result.log[-4000:],
     )  # fmt: skip
+
+
+def _interpreter(path: Path, python: str | None, runtime: str | None, console: Console) -> tuple[str, str]:
+    """The interpreter that runs a submission, and what is to be said of it."""
+    from toolkit.submission.card import card_path, read_card
+    from toolkit.submission.environments import Pins, parse_pins, runtime_python
+
+    if python is not None:
+        return python, f"run by {python}"
+    pins = None
+    if runtime is not None:
+        pins = None if runtime == "current" else parse_pins(runtime)
+    elif card_path(path).is_file():
+        said = read_card(card_path(path)).config.get("package", {}).get("runtime")
+        pins = Pins(**{**said, "packages": tuple(said.get("packages", ()))}) if isinstance(said, dict) else None
+    if pins is None:
+        return sys.executable, "the versions that run here"
+    return str(runtime_python(pins, on_note=console.note)), pins.words
 
 
 def _integrity(path: Path) -> CheckRecord | None:

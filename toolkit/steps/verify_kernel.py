@@ -16,14 +16,14 @@ _TIME_LIMIT_S = 9 * 3600.0  # what Kaggle grants
 
 
 def verify_kernel(
-    path: Path, sample: Path | None, python: str, time_limit_s: float | None
+    path: Path, sample: Path | None, python: str | None, time_limit_s: float | None
 ) -> tuple[tuple[CheckRecord, ...], float, str]:
     """Run the notebook as the hidden rerun and as a commit with three rows.
 
     Args:
         path: Folder with `dataset/` and `kernel/`.
         sample: The contest's sample submission.
-        python: Interpreter that runs it.
+        python: Interpreter that runs it; None: a clean environment without this toolkit.
         time_limit_s: Seconds; None: Kaggle's nine hours.
 
     Returns:
@@ -33,6 +33,7 @@ def verify_kernel(
         MissingFileError: No sample was given.
         SubmissionError: The folder is no kernel's.
     """
+    from toolkit.submission.environments import clean_python
     from toolkit.submission.kernel_rules import check_kernel
     from toolkit.submission.kernel_run import STUB, run_kernel
     from toolkit.submission.scan import refuse_unsafe
@@ -44,6 +45,7 @@ def verify_kernel(
     checks = records(check_kernel(path))
     seconds, logs = 0.0, []
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
+        python = python or str(clean_python(Path(scratch) / "clean"))
         trial = Path(scratch) / "sample.csv"
         pictures = _noise(Path(scratch), trial, sample)
         for layout, whole in (("plain", True), ("by kind", False), ("as model", False)):

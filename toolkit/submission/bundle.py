@@ -16,6 +16,7 @@ from toolkit.errors import DataError, SubmissionError
 from toolkit.submission.rendering import render
 
 CLASSES_FILE = "classes.json"
+PROBABILITIES = "probabilities.npy"  # of the proof of a package
 _COMMANDS = {
     "ingestion_program": "python3 ingestion.py $input $output $submission_program",
     "scoring_program": "python3 scoring.py $input $output",
@@ -40,6 +41,7 @@ def write_bundle(
     start: date | None = None,
     days: int = 90,
     docker_image: str = "tensorflow/tensorflow:2.17.0",
+    keep_probabilities: bool = False,
 ) -> Path:
     """Write the folder of a competition, which Codabench accepts as a zip of its contents.
 
@@ -55,6 +57,8 @@ def write_bundle(
         start: First day, None for today.
         days: Length in days.
         docker_image: Image that submissions run in.
+        keep_probabilities: Whether the ingestion also writes the probabilities behind the predictions of a `Model` of
+            ours, for a proof.
 
     Returns:
         The folder.
@@ -73,7 +77,7 @@ def write_bundle(
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".bundle-", dir=destination.parent) as parent:
         folder = Path(parent) / "bundle"
-        _write_programs(folder, class_names, values, output)
+        _write_programs(folder, class_names, values, output, keep_probabilities)
         _write_data(folder, images, np.asarray(values, np.int64)[labels], class_names, values, output)
         _write_pages(folder, title, class_names, values, output, time_limit_s)
         _write_competition(folder, title, time_limit_s, start or date.today(), days, docker_image)
@@ -103,13 +107,17 @@ def _check(images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], v
         )
 
 
-def _write_programs(folder: Path, class_names: Sequence[str], values: tuple[int, ...], output: str) -> None:
+def _write_programs(
+    folder: Path, class_names: Sequence[str], values: tuple[int, ...], output: str, keep_probabilities: bool
+) -> None:
     scoring = render(
         "scoring.py.tmpl", label_values=repr(values), class_names=", ".join(map(repr, class_names)), output=repr(output)
     )
     write_text(folder / "ingestion_program" / "ingestion.py", render("ingestion.py.tmpl"))
     write_text(folder / "scoring_program" / "scoring.py", scoring)
     for program, command in _COMMANDS.items():
+        if keep_probabilities and program == "ingestion_program":
+            command += f" {PROBABILITIES}"
         write_text(folder / program / "metadata.yaml", f"command: {command}\n")
 
 

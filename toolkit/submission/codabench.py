@@ -8,22 +8,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from toolkit.artifacts import atomic_path, file_hash
 from toolkit.errors import MissingFileError, SubmissionError
-from toolkit.submission.rendering import render
+from toolkit.submission.model_code import BatchNorm, Form, describe_ensemble, write_code
 
 Output = Literal["labels", "one_hot", "probabilities"]
 InputRange = Literal["auto", "0-255", "0-1"]
 ResizeMode = Literal["squash", "pad", "crop"]
-Vote = Literal["majority", "mean"]
+Vote = Literal["majority", "mean", "geometric", "rank", "weighted", "stack"]
 
 # Without a `command`: a file `metadata` makes it a code submission, of which nothing is copied into the predictions.
 METADATA = "description: class Model in model.py, run by the ingestion program\n"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold: the same bytes whenever it is built
 _READABLE = 0o100644
-_VOTE_WORDS = {"majority": "majority vote (ties by mean probability)", "mean": "mean probability"}
+_ENDINGS: dict[Form, str] = {
+    "keras": ".keras", "weights": ".npz", "savedmodel": ".savedmodel.zip", "onnx": ".onnx",
+}  # fmt: skip
+_PACKAGES: dict[Form, tuple[str, ...]] = {
+    "keras": ("tensorflow", "keras", "numpy"), "weights": ("tensorflow", "keras", "numpy"),
+    "savedmodel": ("tensorflow", "numpy"), "onnx": ("onnxruntime", "numpy"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,11 @@ def build_zip(
     image_size: int,
     resize_mode: ResizeMode = "squash",
     vote: Vote = "majority",
+    owner: Sequence[int] | None = None,
+    blend: Mapping[str, Any] | None = None,
+    views: Sequence[str] = ("identity",),
+    form: Form = "keras",
+    batch_norm: BatchNorm = "train",
     output: Output = "labels",
     input_range: InputRange = "auto",
     label_values: Sequence[int] | None = None,
@@ -61,13 +72,20 @@ def build_zip(
     """Write the zip, whole or not at all; the same models and settings give the same bytes.
 
     Args:
-        models: `.keras` files, one a member of the vote; each takes RGB `(n, image_size, image_size, 3)` in 0–255 and
-            returns `(n, k)` probabilities.
+        models: Files of networks; each takes RGB `(n, image_size, image_size, 3)` in 0–255 and returns `(n, k)`
+            probabilities.
         destination: Path of the zip.
         class_names: `(k,)` names by index.
         image_size: Width and height in pixels that the networks see.
         resize_mode: How other shapes become square.
-        vote: How members agree.
+        vote: How networks agree, where `blend` does not say it.
+        owner: The member that each network belongs to, counted from 0; None: all belong to one.
+        blend: What `toolkit.ensembling.blending.Blend.to_dict` gives; None: `vote` and nothing else.
+        views: Views of each picture over which a network's probabilities are averaged.
+        form: What the files are: `.keras`; `weights` (`.npz` of weights with the architecture); `savedmodel` (a zip of
+            TensorFlow's folder); or `onnx`.
+        batch_norm: Whether batch normalisation keeps its statistics of training, or takes them from the `target`: the
+            pictures of a call.
         output: What `predict` returns: `(n,)` labels, or `(n, k)` one-hot rows or probabilities.
         input_range: Range of floating-point pictures; auto: 0–1 if no value exceeds 1.
         label_values: The integer that `labels` returns for each class, None for its index.
@@ -77,29 +95,23 @@ def build_zip(
 
     Raises:
         MissingFileError: A model does not exist.
-        SubmissionError: There are no models, one is no Keras file, labels do not fit, or the zip would be too large.
+        SubmissionError: There are no models, one is no file of its form, labels do not fit, the form cannot renew
+            batch normalisation, or the zip would be too large.
     """
     values = tuple(range(len(class_names))) if label_values is None else tuple(int(value) for value in label_values)
-    _check(models, class_names, values, max_mb)
-    names = [f"fold{index}.keras" for index in range(len(models))]
+    _check(models, class_names, values, max_mb, form)
+    members = [0] * len(models) if owner is None else [sorted(set(owner)).index(member) for member in owner]
+    names = _names(members, _ENDINGS[form])
+    described = describe_ensemble(names, members, blend or {"vote": vote}, views)
     texts = {
         "metadata": METADATA,
-        "model.py": render(
-            "model.py.tmpl",
-            title=_one_line(title),
-            member_count="one network" if len(models) == 1 else f"{len(models)} networks",
-            vote_words=_VOTE_WORDS[vote],
-            model_files=repr(tuple(names)),
-            class_names=repr(tuple(str(name) for name in class_names)),
-            label_values=repr(values),
-            image_size=repr(int(image_size)),
-            resize_mode=repr(resize_mode),
-            vote=repr(vote),
-            output=repr(output),
-            input_range=repr(input_range),
+        "model.py": write_code(
+            described, form, batch_norm, title=_one_line(title), class_names=[str(name) for name in class_names],
+            label_values=values, image_size=image_size, resize_mode=resize_mode, output=output, input_range=input_range,
         ),
-        "requirements.txt": _requirements(models, versions),
-    }
+        "ensemble.json": json.dumps(described, indent=1) + "\n",
+        "requirements.txt": _requirements(models, versions, form),
+    }  # fmt: skip
     with atomic_path(destination) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name, text in texts.items():
@@ -112,7 +124,19 @@ def build_zip(
     return BuiltZip(destination, file_hash(destination), destination.stat().st_size, (*texts, *names))
 
 
-def _check(models: Sequence[Path], class_names: Sequence[str], values: tuple[int, ...], max_mb: float) -> None:
+def _names(members: Sequence[int], ending: str) -> list[str]:
+    """`fold0.keras` and so on; with several members `member0-fold0.keras`."""
+    several = len(set(members)) > 1
+    places = [list(members[:index]).count(member) for index, member in enumerate(members)]
+    return [
+        f"member{member}-fold{place}{ending}" if several else f"fold{place}{ending}"
+        for member, place in zip(members, places, strict=True)
+    ]
+
+
+def _check(
+    models: Sequence[Path], class_names: Sequence[str], values: tuple[int, ...], max_mb: float, form: Form
+) -> None:
     if not models:
         raise SubmissionError(
             "There are no trained models to pack. Run `toolkit ensemble` first: it writes one model a fold, which "
@@ -126,10 +150,10 @@ def _check(models: Sequence[Path], class_names: Sequence[str], values: tuple[int
     for model in models:
         if not model.is_file():
             raise MissingFileError(f"The model {model} does not exist. Run `toolkit ensemble` again to train it.")
-        if not zipfile.is_zipfile(model):
+        if form != "onnx" and not zipfile.is_zipfile(model):
             raise SubmissionError(
-                f"{model} is not a model that Keras can load: a `.keras` file is a zip archive. Delete it and run "
-                "`toolkit ensemble` again."
+                f"{model} is not a model that Keras can load: a `{_ENDINGS[form]}` file is a zip archive. Delete it "
+                "and run `toolkit ensemble` again."
             )
     _check_size(sum(model.stat().st_size for model in models), models, max_mb)
 
@@ -140,7 +164,7 @@ def _check_size(size: int, models: Sequence[Path], max_mb: float) -> None:
         raise SubmissionError(
             f"The zip would be {size / 1e6:.0f} MB, more than package.max_mb = {max_mb:g}: {len(models)} models, the "
             f"largest {largest.stat().st_size / 1e6:.0f} MB ({largest}). Set package.float16: true for half the size, "
-            "or package.members: fit for as many as fit; both say what they cost in score. Use fewer folds "
+            "or package.members: fit for as many as fit; a table says what each costs in score. Use fewer folds "
             "(ensemble.folds) or a smaller backbone (model.backbone) to train less, or raise package.max_mb if the "
             "contest accepts it."
         )
@@ -155,17 +179,17 @@ def zip_entry(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _requirements(models: Sequence[Path], versions: Mapping[str, str] | None) -> str:
+def _requirements(models: Sequence[Path], versions: Mapping[str, str] | None, form: Form) -> str:
     if versions is None:
         found = {}
-        for package in ("tensorflow", "keras", "numpy"):
+        for package in _PACKAGES[form]:
             try:
                 found[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 continue
-        saved = {version for version in map(keras_version, models) if version}
+        saved = {version for version in map(keras_version, models) if version} if form == "keras" else set()
         versions = {**found, **({"keras": max(saved, key=_numbers)} if saved else {})}
-    lines = ["# For information: what the models were trained and saved with."]
+    lines = ["# For information: what the networks were made for."]
     return "\n".join([*lines, *(f"{name}=={version}" for name, version in versions.items())]) + "\n"
 
 

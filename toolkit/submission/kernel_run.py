@@ -96,10 +96,9 @@ def run_kernel(
         meta = json.loads((folder / "kernel" / "kernel-metadata.json").read_text(encoding="utf-8"))
         owner, _, slug = str(meta["dataset_sources"][0]).partition("/")
         book = json.loads((folder / "kernel" / meta["code_file"]).read_text(encoding="utf-8"))
-        described = next(path for path in (folder / "dataset").glob("*.json") if path.name != "dataset-metadata.json")
-        said = json.loads(described.read_text(encoding="utf-8"))
+        said = _marker(folder / "dataset")
         names = {"competition": meta["competition_sources"][0], "owner": owner, "slug": slug}
-    except (OSError, ValueError, KeyError, IndexError, StopIteration) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise SubmissionError(f"{folder} is no folder that `toolkit package` made for a kernel ({error!r}).") from error
     mounts = mount and sandbox.can_show("kaggle", python, tempfile.gettempdir())
     # A short path: sockets of a kernel are files, whose paths are limited to about a hundred characters.
@@ -130,6 +129,15 @@ def run_kernel(
             return KernelRun(tuple(checks), "", ran.seconds, ran.log)
         checks += judge(form, read_table(written).columns)
         return KernelRun(tuple(checks), written.read_text(encoding="utf-8"), ran.seconds, ran.log)
+
+
+def _marker(dataset: Path) -> dict[str, str]:
+    """What lies beside the networks: key, name of the sample, and what the table holds."""
+    for path in sorted(dataset.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if {"key", "sample", "values"} <= set(content):
+            return dict(content)
+    raise KeyError("the file that names the sample")
 
 
 def _write_sample(sample: Path, destination: Path, rows: int | None) -> None:

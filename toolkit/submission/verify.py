@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.submission import sandbox
+from toolkit.submission.bundle import PROBABILITIES
 from toolkit.submission.checks import UNSAFE, Check, inspect, open_archive
 from toolkit.submission.label_files import LabelFile, find_labels, paired, to_labels
 from toolkit.submission.outcome import judge_predictions, read_expected, read_scores
@@ -41,6 +42,7 @@ class WorkerResult:
         checks: Everything looked at, in order.
         scores: What the scoring program wrote, by name; empty if it wrote none.
         predictions: What the submission returned, None if nothing.
+        probabilities: `(n, k)` behind them where the bundle's ingestion kept them, else None.
         seconds: Wall time of the prediction step.
         peak_memory_mb: Its largest resident memory, in MB (10^6 bytes).
         log: What both steps wrote to stdout and stderr.
@@ -52,6 +54,7 @@ class WorkerResult:
     seconds: float
     peak_memory_mb: float
     log: str
+    probabilities: np.ndarray | None = None
 
     @property
     def ok(self) -> bool:
@@ -162,6 +165,8 @@ def _run(archive: zipfile.ZipFile, task: Task, worker: _Worker, checks: list[Che
     predictions, judged = judge_predictions(places.output, expected)
     checks.extend(judged)
     checks.extend(_order(task, places.output, predictions, expected.label_values))
+    kept = places.output / PROBABILITIES
+    probabilities = np.load(kept, allow_pickle=False) if kept.is_file() and predictions is not None else None
     if task.ingestion_program is not None and (places.output / "metadata").exists():
         checks.append(Check("output", False, "The file `metadata` in the output is the worker's own. Don't write it."))
         goes_on = False
@@ -171,7 +176,7 @@ def _run(archive: zipfile.ZipFile, task: Task, worker: _Worker, checks: list[Che
         scores, scoring_log, judged = _score(scoring, worker)
         log += scoring_log
         checks.extend(judged)
-    return WorkerResult(tuple(checks), scores, predictions, seconds, memory, log)
+    return WorkerResult(tuple(checks), scores, predictions, seconds, memory, log, probabilities)
 
 
 def _order(

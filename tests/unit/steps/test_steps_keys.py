@@ -110,5 +110,5 @@ GOLDEN: dict[str, str] = {
     "tune": "308973fef8ff",
     "ensemble": "36089180e2aa",
     "evaluate": "b373a10795b1",
-    "package": "e623214a2a89",
+    "package": "23fcddb20ca6",
 }

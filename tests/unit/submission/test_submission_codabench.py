@@ -29,7 +29,8 @@ def models(tmp_path):
 
 def test_the_zip_is_flat_and_passes_its_own_checks(models, tmp_path):
     built = build_zip(models, tmp_path / "out" / "mine.zip", **SETTINGS)
-    assert built.members == ("metadata", "model.py", "requirements.txt", "fold0.keras", "fold1.keras", "fold2.keras")
+    texts = ("metadata", "model.py", "ensemble.json", "requirements.txt")
+    assert built.members == (*texts, "fold0.keras", "fold1.keras", "fold2.keras")
     with open_archive(built.path) as archive:
         assert archive.namelist() == list(built.members)
         assert [check.message for check in inspect(archive, 500) if not check.ok] == []
@@ -59,11 +60,16 @@ def test_model_py_is_valid_python_for_names_and_titles_of_any_kind(models, tmp_p
     assert "${" not in source
 
 
-def test_model_py_imports_nothing_but_numpy_os_and_keras(models, tmp_path):
+def test_model_py_imports_nothing_but_numpy_keras_and_the_standard_library(models, tmp_path):
     built = build_zip(models, tmp_path / "a.zip", **SETTINGS)
     with zipfile.ZipFile(built.path) as archive:
         lines = archive.read("model.py").decode().splitlines()
-    assert {line.split()[1] for line in lines if line.startswith(("import ", "from "))} == {"os", "numpy", "keras"}
+    assert {line.split()[1] for line in lines if line.startswith(("import ", "from "))} == {
+        "json",
+        "os",
+        "numpy",
+        "keras",
+    }
 
 
 def test_no_models_is_an_error_that_names_the_next_command(tmp_path):

@@ -1,6 +1,7 @@
 """The class inside a package: the pictures it accepts, how it resizes, how it votes."""
 
 import importlib.util
+import json
 import sys
 import tracemalloc
 
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from toolkit.submission.rendering import render
+from toolkit.errors import SubmissionError
+from toolkit.submission.model_code import describe_ensemble, write_code
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -32,15 +34,20 @@ def template(tmp_path_factory):
     """Render model.py with given settings and import it; its members are given, not loaded."""
     folder = tmp_path_factory.mktemp("rendered")
 
-    def load(members=(), **settings_):
+    def load(members=(), owner=None, views=("identity",), vote="majority", blend=None, **settings_):
+        place = folder / str(len(list(folder.iterdir())))
+        place.mkdir()
+        owner = [0] * len(members) if owner is None else owner
+        named = [f"{index}.keras" for index in range(len(members))]
+        described = describe_ensemble(named, owner, blend or {"vote": vote}, views) | {"members": []}
         values = {
-            "image_size": 12, "resize_mode": "squash", "vote": "majority", "output": "labels", "input_range": "auto",
-            "label_values": (0, 1, 2), "class_names": CLASSES, "model_files": (),
+            "image_size": 12, "resize_mode": "squash", "output": "labels", "input_range": "auto",
+            "label_values": (0, 1, 2), "class_names": CLASSES,
         }  # fmt: skip
-        texts = {name: repr(value) for name, value in (values | settings_).items()}
-        path = folder / f"model_{len(list(folder.iterdir()))}.py"
-        path.write_text(render("model.py.tmpl", title="A test.", member_count="no network", vote_words="vote", **texts))
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        code = write_code(described, "keras", "train", title="A test.", **(values | settings_))
+        (place / "model.py").write_text(code)
+        (place / "ensemble.json").write_text(json.dumps(described))
+        spec = importlib.util.spec_from_file_location(f"model_{place.name}", place / "model.py")
         module = importlib.util.module_from_spec(spec)
         sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
         try:
@@ -48,7 +55,7 @@ def template(tmp_path_factory):
         finally:
             sys.dont_write_bytecode = before
         model = module.Model()
-        model.members = list(members)
+        model.networks, model.owner = list(members), list(owner)
         return module, model
 
     return load
@@ -202,3 +209,72 @@ def test_memory_does_not_grow_with_the_number_of_pictures(template):
     finally:
         tracemalloc.stop()
     assert peak < 150e6
+
+
+OWNER = (0, 0, 1, 1)
+LEARNED = {
+    "majority": {}, "mean": {}, "geometric": {}, "rank": {},
+    "weighted": {"weights": [0.25, 0.75]},
+    "stack": {"coefficients": np.random.default_rng(1).normal(size=(6, 3)).tolist(), "intercept": [0.1, 0.0, -0.2]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("further", [{}, {"temperatures": [0.5, 2.0], "prior": [2.0, 0.5, 1.0]}], ids=["", "learned"])
+@pytest.mark.parametrize("vote", LEARNED)
+def test_every_blend_is_reproduced_to_the_bit_that_decides(template, vote, further):
+    blending = pytest.importorskip("toolkit.ensembling.blending")
+    rng = np.random.default_rng(0)
+    members = [Fixed(rng.dirichlet(np.ones(3), 50)) for _ in OWNER]
+    pictures = np.repeat(rng.integers(0, 50, 150), 12 * 12 * 3).reshape(-1, 12, 12, 3).astype(np.uint8)
+    blend = blending.Blend.from_dict({"vote": vote, **LEARNED[vote], **further})
+    expected = blend.combine(np.stack([member.predict_on_batch(pictures) for member in members]), OWNER)
+    model = template(members, owner=OWNER, blend=blend.to_dict(), output="probabilities")[1]
+    np.testing.assert_allclose(model.predict(pictures), expected, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(pictures).argmax(axis=1), expected.argmax(axis=1))
+
+
+def test_temperature_and_prior_come_before_and_after_the_vote(template):
+    member = Fixed([[0.8, 0.1, 0.1]])
+    blend = {"vote": "mean", "temperatures": [2.0], "prior": [0.25, 1.0, 1.0]}
+    found = template([member], blend=blend, output="probabilities")[1].predict(np.zeros((1, 12, 12, 3), np.uint8))[0]
+    soft = np.sqrt([0.8, 0.1, 0.1]) / np.sqrt([0.8, 0.1, 0.1]).sum()
+    moved = soft * [0.25, 1, 1]
+    np.testing.assert_allclose(found, moved / moved.sum(), rtol=1e-6)
+
+
+class Corner:
+    """A network that answers with the values of three corners of each picture."""
+
+    def predict_on_batch(self, batch):
+        values = np.stack([batch[:, 0, 0, 0], batch[:, 0, -1, 0], batch[:, -1, 0, 0]], axis=1) + 1.0
+        return values / values.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("view", "change"),
+    [
+        ("horizontal_flip", np.fliplr), ("vertical_flip", np.flipud), ("rotate_90", np.rot90),
+        ("rotate_180", lambda x: np.rot90(x, 2)), ("rotate_270", lambda x: np.rot90(x, 3)),
+    ],
+)  # fmt: skip
+def test_a_view_shows_the_network_the_changed_picture(template, view, change):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), dtype=np.uint8)
+    changed = np.stack([change(picture) for picture in pictures])
+    plain = template([Corner()], vote="mean", output="probabilities")[1].predict
+    both = template([Corner()], vote="mean", views=("identity", view), output="probabilities")[1].predict(pictures)
+    np.testing.assert_allclose(both, (plain(pictures) + plain(changed)) / 2, atol=1e-6)
+    assert not np.allclose(plain(pictures), plain(changed))
+
+
+@pytest.mark.parametrize(
+    "blend",
+    [
+        {"vote": "loudest"},
+        {"vote": "mean", "volume": 3},
+        {"vote": "weighted", "weights": [1.0, 2.0]},
+        {"vote": "stack", "coefficients": [[1, 0, 0]] * 6, "intercept": [0, 0, 0]},
+    ],
+)
+def test_a_blend_that_does_not_fit_what_is_packed_is_refused(blend):
+    with pytest.raises(SubmissionError):
+        describe_ensemble(["a.keras", "b.keras"], [0, 0], blend, ["identity"])

@@ -54,12 +54,16 @@ def package_sections(
     costs = figures.get("costs") or []
     if costs:
         cells = [
-            [str(cost["members"]), f"{cost['megabytes']:.1f}", f"{100 * cost['accuracy']:.1f} %",
+            ["packed" if cost["chosen"] else "", cost["choice"], "16" if cost["float16"] else "32",
+             f"{cost['megabytes']:.1f}", f"{100 * cost['accuracy']:.1f} %",
              f"{100 * cost['difference']:+.1f} ± {100 * cost['margin']:.1f}"]
             for cost in costs
         ]  # fmt: skip
-        told = "Members are ranked by out-of-fold accuracy; the holdout only measures what leaving some out costs."
-        columns = ["members", "MB", "accuracy", "points against all in full, with 95 % margin"]
+        told = (
+            "Networks are ranked by out-of-fold accuracy; the holdout only measures what a choice costs. `average` is "
+            "one network with the mean weights of the fold models."
+        )
+        columns = ["", "members", "bits", "MB", "accuracy", "points against all in full, with 95 % margin"]
         sections.append(Section("What size costs in score", told, [Table(columns, cells, sortable=False)]))
     sections.append(Section("Hand in", "", [Code("\n".join([str(submission), *figures["commands"]]))]))
     return sections

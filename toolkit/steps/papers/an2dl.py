@@ -131,7 +131,7 @@ def _parts(project: Project) -> Split:
 
 def _tests(project: Project, hidden: Project | None) -> list[Test]:
     holdout = _parts(project).smaller
-    severity = project.config.evaluate.severity
+    severity = project.config.evaluate.severities[0]
     found = [Test(CLEAN, project, holdout), Test(LOCAL, project, holdout, "white_noise", severity)]
     if hidden is not None:
         found.append(Test(HIDDEN, hidden, hidden.manifest))

@@ -10,6 +10,7 @@ from toolkit.artifacts import RunDir
 from toolkit.config.paper_schema import FourMethods
 from toolkit.errors import ToolkitError
 from toolkit.manifest import Manifest
+from toolkit.proportions import Counted
 from toolkit.report import Block
 from toolkit.steps.clean import cleaned_data
 from toolkit.steps.papers.bench import Bench, Test
@@ -31,7 +32,6 @@ from toolkit.steps.splits import Split, reporting_split, selection_split
 from toolkit.tuning.comparison import Comparison, Contest, compare
 from toolkit.tuning.judging import Ledger
 from toolkit.tuning.methods import Halving, asha
-from toolkit.tuning.proportions import Counted
 from toolkit.tuning.proposals import Sampled
 
 _TURNED = {

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.config.paper_schema import FourMethods
+from toolkit.proportions import Counted, z_test
 from toolkit.report import Bars, Block, Line, Lines
 from toolkit.steps.papers.tables import Part, cell_text, percent, published, table
 from toolkit.steps.project import Project
 from toolkit.tuning.fanova import Fanova, pooled
-from toolkit.tuning.proportions import Counted, z_test
 from toolkit.tuning.space import Searched
 
 METHODS = {"grid": "grid", "random": "random", "asha": "ASHA", "tpe": "Bayesian"}

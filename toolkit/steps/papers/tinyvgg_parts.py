@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from toolkit.config.paper_schema import TinyVgg
+from toolkit.proportions import Counted, z_test
 from toolkit.report import Line, Lines
 from toolkit.steps.papers.tables import Part, cell_text, mean_sd, percent, published, table
 from toolkit.steps.project import Project
-from toolkit.tuning.proportions import Counted, z_test
 
 SETUPS = ("Grid Search", "Grid Search + Aug", "Random Search", "Random Search + Aug")
 SETTINGS = ("train.learning_rate", "train.batch_size", "train.epochs", "train.optimizer", "model.head.feature_dropout")

@@ -1,0 +1,50 @@
+"""Choosing members, judging equality of predictions, moving estimates."""
+
+import numpy as np
+import pytest
+
+from toolkit.ensembling.blending import Blend
+from toolkit.steps.package_parts import Parts, best_members
+from toolkit.steps.packed_scores import moved
+from toolkit.steps.proving import same_probabilities
+from toolkit.steps.results import Interval
+
+
+def rows(labels, right):
+    """Probabilities that name the right class of the pictures in `right`, else the next."""
+    named = np.where(right, labels, (labels + 1) % 3)
+    return np.eye(3)[named] * 0.7 + 0.1
+
+
+def test_the_fewest_members_that_keep_the_out_of_fold_score_are_found():
+    labels = np.arange(90) % 3
+    pictures = np.arange(90)
+    good, same, poor = rows(labels, pictures < 80), rows(labels, pictures < 80), rows(labels, pictures < 20)
+    order, scores = best_members(Blend("mean"), np.stack([poor, good, same]), labels)
+    assert order[0] == 1 and scores[0] == pytest.approx(80 / 90)
+    assert next(count for count, score in enumerate(scores, 1) if score >= scores[-1]) == 1
+
+
+def test_a_selection_takes_what_was_learned_for_its_members(tmp_path):
+    paths = tuple(tmp_path / str(index) for index in range(4))
+    blend = Blend("weighted", weights=(0.2, 0.8), temperatures=(1.0, 3.0))
+    chosen = Parts(paths, (0, 0, 1, 1), blend).select([2, 3])
+    assert chosen.models == paths[2:] and chosen.owner == (0, 0)
+    assert chosen.blend.weights == (0.8,) and chosen.blend.temperatures == (3.0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "ok"),
+    [(np.zeros((2, 3)), True), (np.full((2, 3), 5e-5), True), (np.array([[2e-4, 0, 0], [0, 0, 0]]), False)],
+    ids=["equal", "within 1e-4", "beyond"],
+)
+def test_predictions_of_another_runtime_must_be_within_a_ten_thousandth(change, ok):
+    here = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
+    assert same_probabilities(here + change, here, "there").ok == ok
+    assert not same_probabilities(None, here, "there").ok
+    assert not same_probabilities(here[:, ::-1], here, "there").ok
+
+
+def test_an_estimate_moves_by_the_difference_and_widens_by_its_margin():
+    found = moved(Interval(value=0.8, low=0.7, high=0.97), -0.02, 0.05)
+    assert (found.value, found.low, found.high) == pytest.approx((0.78, 0.63, 1.0))
