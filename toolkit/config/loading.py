@@ -223,11 +223,13 @@ def _explain(error: ValidationError, file: Path | None) -> str:
     problems = []
     for item in error.errors():
         names = [str(part) for part in item["loc"]]
-        path = ".".join(names)
+        # pydantic names the kind of report between the section and its setting; the file does not.
+        path = ".".join(names[:1] + names[2:] if names[0] == "paper" and len(names) > 2 else names)
         if item["type"] == "extra_forbidden":
             known = _known_keys(names[:-1])
             near = difflib.get_close_matches(names[-1], known, n=1, cutoff=0.5)
-            hint = f"; did you mean {'.'.join([*names[:-1], near[0]])!r}?" if near else f"; known: {', '.join(known)}"
+            right = ".".join([*path.split(".")[:-1], near[0]]) if near else ""
+            hint = f"; did you mean {right!r}?" if near else f"; known: {', '.join(known)}"
             problems.append(f"unknown key {path!r}{hint}")
         elif item["type"] == "missing":
             problems.append(f"{path!r} is missing: it must be given")
@@ -250,6 +252,15 @@ def _known_keys(names: list[str]) -> list[str]:
             annotation = typing.get_args(annotation)[1]
         else:
             field = getattr(annotation, "model_fields", {}).get(name)
-            annotation = field.annotation if field else None
+            annotation = field.annotation if field else _of_kind(annotation, name)
     fields = getattr(annotation, "model_fields", {})
     return [field.alias or key for key, field in fields.items()]
+
+
+def _of_kind(annotation: Any, name: str) -> Any:
+    """The one of several kinds of a section whose `method` is `name`, None where there is none."""
+    kinds = typing.get_args(annotation)
+    method = getattr(annotation, "model_fields", {}).get("method")
+    if method is not None and name in typing.get_args(method.annotation):
+        return annotation
+    return next((found for kind in kinds if (found := _of_kind(kind, name)) is not None), None)

@@ -39,6 +39,13 @@ def test_the_config_of_a_report_is_valid_and_its_space_can_be_searched(name):
     assert "../shared/data" in (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8").split("name:")[0]
 
 
+def test_a_mistyped_setting_of_a_report_is_named_as_the_file_writes_it():
+    with pytest.raises(ConfigError, match=r"unknown key 'paper\.seed'; did you mean 'paper\.seeds'"):
+        load_config(CONFIGS / "kasuri.yaml", ["paper.seed=3"])
+    with pytest.raises(ConfigError, match=r"paper"):
+        load_config(CONFIGS / "kasuri.yaml", ["paper.method=other"])
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_published_tables_are_whole_and_cited(name):
     found = published(name)

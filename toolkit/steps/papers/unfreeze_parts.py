@@ -121,6 +121,8 @@ def final_part(searches: Mapping[str, Any], seconds: Mapping[str, float]) -> Par
     rows: list[list[object]] = [
         ["report", *row[:6], row[6], None, None] for row in published("unfreeze").tables["final"].rows
     ]
+    for network, accuracy, _, batch in published("unfreeze").tables["vit"].rows:
+        rows.append(["report", network, None, accuracy, None, batch, None, None, None, None])
     for name, found in searches.items():
         drop = relative_error_drop(found["initial"], found["final"])
         taken = seconds[name]
