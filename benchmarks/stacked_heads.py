@@ -55,7 +55,7 @@ class Heads:
     def _step(self, features, targets):
         with tf.GradientTape() as tape:
             logits = self._logits(features)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets[None], logits)  # (s, b)
+            losses = -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1)  # (s, b)
             # The sum over heads: each head's gradient is that of its own mean loss.
             loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))
         gradients = tape.gradient(loss, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
