@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from toolkit.evaluation.corruptions import corrupt
-from toolkit.metrics import score
+from toolkit.metrics import score, wilson
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.members import Members, Read
@@ -55,6 +55,28 @@ def packed_scores(project: Project, ensemble: Ensemble, evaluated: EvaluateResul
             "corrupted": corrupted,
             "noisy": float(np.mean(after[1:])),
             "estimate": moved(evaluated.estimate, float(np.mean(after) - np.mean(before)), chosen.margin),
+        }
+    )
+
+
+def renewed_scores(evaluated: EvaluateResult, accuracy: float) -> EvaluateResult:
+    """Scores of a package that renews its batch normalisation: of the holdout as the package scored it.
+
+    The corrupted tests were predicted with the statistics of training, so they say nothing of it and are left out; the
+    estimate of the hidden score is moved by the difference on clean pictures and widened by as much.
+
+    Args:
+        evaluated: Scores of the same networks with the statistics of training.
+        accuracy: Of the package on the holdout pictures.
+    """
+    found = wilson(round(accuracy * evaluated.images), evaluated.images)
+    difference = accuracy - evaluated.clean.value
+    return evaluated.model_copy(
+        update={
+            "clean": Interval(**interval(found)),
+            "corrupted": {},
+            "noisy": float("nan"),
+            "estimate": moved(evaluated.estimate, difference, abs(difference)),
         }
     )
 
