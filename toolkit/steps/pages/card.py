@@ -33,11 +33,7 @@ def card_page(card: Card, package: Path, commands: Sequence[str], evaluated: Eva
         [
             Figure("size", card.bytes, style="bytes"),
             Figure("clean local test", scores.clean or 0.0, style="percent", digits=1),
-            *(
-                []
-                if scores.noisy is None
-                else [Figure("corrupted local tests", scores.noisy, style="percent", digits=1)]
-            ),
+            *(Figure("corrupted local tests", noisy, style="percent", digits=1) for noisy in measured),
         ]
     )
     proof = [Row([Badge("✓", "good"), name, str(message)]) for name, message in card.verified.items()]
