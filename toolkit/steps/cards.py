@@ -69,6 +69,7 @@ def make_card(
     from toolkit.submission.card import Card, CardScores, card_path, now, write_card
 
     estimate = evaluated.estimate
+    noisy = evaluated.noisy if evaluated.corrupted else None  # not measured
     if package.is_dir():
         sha256 = folder_hash(package)
         size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
@@ -83,7 +84,7 @@ def make_card(
         bytes=size,
         classes=ensemble.cleaned.manifest.classes,
         members=tuple(members),
-        scores=CardScores(evaluated.clean.value, evaluated.noisy, estimate.low, estimate.high),
+        scores=CardScores(evaluated.clean.value, noisy, estimate.low, estimate.high),
         config_key=ensemble.key,
         data_fingerprint=project.fingerprint,
         code_fingerprint=code_fingerprint(),

@@ -12,7 +12,7 @@ from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.package_formats import choose_form, convert, interpreter
-from toolkit.steps.packed_scores import packed_scores
+from toolkit.steps.packed_scores import packed_scores, renewed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
@@ -95,9 +95,11 @@ def package_codabench(
             + "; ".join(f"{check.name}: {check.message}" for check in failed)
             + f". Its output is in {run.path / 'worker.log'}."
         )
-    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
     scores = packed_scores(project, ensemble, evaluated, chosen)
+    if settings.batch_norm == "target":
+        scores = renewed_scores(scores, accuracy)
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, built.path, key, members=built.members, checks=checks,
                      commands=commands)  # fmt: skip
     figures = {

@@ -19,7 +19,7 @@ from toolkit.steps.cards import folder_hash, make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.package_tables import find_sample
-from toolkit.steps.packed_scores import packed_scores
+from toolkit.steps.packed_scores import packed_scores, renewed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
@@ -108,9 +108,11 @@ def package_kernel(
         raise SubmissionError(
             f"{path} fails as Kaggle would run it: {'; '.join(failed)}. See {run.path / 'kernel.log'}."
         )
-    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     commands = submit_commands(path)
     scores = packed_scores(project, ensemble, evaluated, chosen)
+    if settings.batch_norm == "target":
+        scores = renewed_scores(scores, accuracy)
+    shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, path, key, members=members, checks=checks, commands=commands)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     figures = {

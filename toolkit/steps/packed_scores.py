@@ -70,6 +70,30 @@ def _mean(tests: Sequence[LocalTestScores], name: str, pictures: int) -> Interva
     return Interval(**interval(wilson(float(np.mean(values)) * pictures, pictures)))
 
 
+def renewed_scores(evaluated: EvaluateResult, accuracy: float) -> EvaluateResult:
+    """Scores of a package that renews its batch normalisation: of the holdout as the package scored it.
+
+    The corrupted tests were predicted with the statistics of training, so they say nothing of it and are left out; the
+    estimate of the hidden score is moved by the difference on clean pictures and widened by as much.
+
+    Args:
+        evaluated: Scores of the same networks with the statistics of training.
+        accuracy: Of the package on the holdout pictures.
+    """
+    found = wilson(round(accuracy * evaluated.images), evaluated.images)
+    difference = accuracy - evaluated.clean.value
+    return evaluated.model_copy(
+        update={
+            "clean": Interval(**interval(found)),
+            "corrupted": {},
+            "tests": (),
+            "noisy": float("nan"),
+            "noisy_without_overlap": None,
+            "estimate": moved(evaluated.estimate, difference, abs(difference)),
+        }
+    )
+
+
 def moved(estimate: Interval, difference: float, margin: float) -> Interval:
     """An estimate moved by a difference and widened by its margin, within 0–1."""
     low, value, high = np.clip(

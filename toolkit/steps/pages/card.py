@@ -29,6 +29,7 @@ def card_page(card: Card, package: Path, commands: Sequence[str], evaluated: Eva
     from toolkit.submission.card import card_path
 
     scores = card.scores
+    measured = [] if scores.noisy is None else [scores.noisy]
     tiles = Figures(
         [
             Figure("size", card.bytes, style="bytes"),
@@ -39,7 +40,7 @@ def card_page(card: Card, package: Path, commands: Sequence[str], evaluated: Eva
                 "warn",
             ),
             Figure("clean local test", scores.clean or 0.0, style="percent", digits=1),
-            Figure("corrupted local tests", scores.noisy or 0.0, style="percent", digits=1),
+            *(Figure("corrupted local tests", noisy, style="percent", digits=1) for noisy in measured),
         ]
     )
     proof = [Row([Badge("✓", "good"), name, str(message)]) for name, message in card.verified.items()]
