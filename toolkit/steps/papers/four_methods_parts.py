@@ -101,6 +101,7 @@ def scaled(project: Project, settings: FourMethods, counts: Mapping[str, int], f
             f"{report['epochs']:.0f} epochs: 16 sets × 25",
             f"{here.sets * here.epochs} epochs: {here.sets} sets × {here.epochs}",
         ],
+        ["Bayesian", "4 random sets, then 12 of its own", f"4 random sets, then {max(0, here.sets - 4)} of its own"],
         [
             "ASHA",
             "r 1, R 16, η 4, s 0, N_m 4 (2 on subsets)",
