@@ -181,6 +181,9 @@ def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> s
     settings = section(config, "package")
     if config.ensemble.prior_correction != "none" and config.package.target in {"codabench-results", "kaggle"}:
         settings["prior_correction"] = config.ensemble.prior_correction
+    predicted_here = config.package.target in {"codabench-results", "kaggle"}
+    if (config.ensemble if predicted_here else config.package).batch_norm == "target":
+        settings["renewed"] = config.ensemble.batch_norm_source
     return make_key("package", SCHEMA["package"], evaluated, [settings, *inputs] if inputs else settings)
 
 

@@ -66,6 +66,7 @@ def package_codabench(
         views=parts.views,
         form=packing.form,
         batch_norm=settings.batch_norm,
+        batch_norm_source=config.ensemble.batch_norm_source,
         output=settings.output,
         input_range=settings.input_range,
         label_values=label_values(classes),

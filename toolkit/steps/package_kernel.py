@@ -81,7 +81,8 @@ def package_kernel(
         built = build_zip(
             parts.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
             resize_mode=config.data.resize, owner=parts.owner, blend=parts.blend.to_dict(), views=parts.views,
-            batch_norm=settings.batch_norm, output="probabilities", label_values=label_values(classes),
+            batch_norm=settings.batch_norm, batch_norm_source=config.ensemble.batch_norm_source,
+            output="probabilities", label_values=label_values(classes),
             title=f"Networks of {config.name}.", max_mb=settings.max_mb,
         )  # fmt: skip
         files = Path(scratch) / "files"

@@ -62,6 +62,7 @@ def build_zip(
     views: Sequence[str] = ("identity",),
     form: Form = "keras",
     batch_norm: BatchNorm = "train",
+    batch_norm_source: int = 0,
     output: Output = "labels",
     input_range: InputRange = "auto",
     label_values: Sequence[int] | None = None,
@@ -86,6 +87,7 @@ def build_zip(
             TensorFlow's folder); or `onnx`.
         batch_norm: Whether batch normalisation keeps its statistics of training, or takes them from the `target`: the
             pictures of a call.
+        batch_norm_source: `target`: training's statistics count as so many pictures.
         output: What `predict` returns: `(n,)` labels, or `(n, k)` one-hot rows or probabilities.
         input_range: Range of floating-point pictures; auto: 0–1 if no value exceeds 1.
         label_values: The integer that `labels` returns for each class, None for its index.
@@ -108,6 +110,7 @@ def build_zip(
         "model.py": write_code(
             described, form, batch_norm, title=_one_line(title), class_names=[str(name) for name in class_names],
             label_values=values, image_size=image_size, resize_mode=resize_mode, output=output, input_range=input_range,
+            batch_norm_source=batch_norm_source,
         ),
         "ensemble.json": json.dumps(described, indent=1) + "\n",
         "requirements.txt": _requirements(models, versions, form),

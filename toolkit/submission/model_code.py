@@ -29,6 +29,7 @@ _IMPORTS: dict[Form, str] = {
     "import tensorflow as tf  # noqa: E402  (after the log level)",
     "onnx": "\nimport numpy as np\nimport onnxruntime",
 }
+_SOURCE = "SOURCE_IMAGES = {}  # pictures that the statistics of training count as"
 _RENEW = "RENEW_IMAGES = 2048  # pictures from which batch normalisation is renewed"
 
 
@@ -85,6 +86,7 @@ def write_code(
     resize_mode: str,
     output: str,
     input_range: str,
+    batch_norm_source: int = 0,
 ) -> str:
     """The text of `model.py`.
 
@@ -99,6 +101,7 @@ def write_code(
         resize_mode: `squash`, `pad` or `crop`.
         output: `labels`, `one_hot` or `probabilities`.
         input_range: `auto`, `0-255` or `0-1`.
+        batch_norm_source: `target`: training's statistics count as so many pictures.
 
     Raises:
         SubmissionError: Networks of this form cannot renew their batch normalisation.
@@ -109,6 +112,7 @@ def write_code(
             f"package.batch_norm: target needs networks that Keras runs, but package.runtime makes them {form}. Set "
             "package.batch_norm: train, or package.runtime to versions of TensorFlow and Keras."
         )
+    watching = ("batch_norm_watch",) if renew else ()
     networks = sum(len(names) for names in described["members"])
     views = len(described["views"])
     words = _VOTE_WORDS[described["blend"]["vote"]] + (f" over {views} views of each picture" if views > 1 else "")
@@ -124,8 +128,8 @@ def write_code(
         resize_mode=repr(resize_mode),
         output=repr(output),
         input_range=repr(input_range),
-        renew=f"{_RENEW}\n" if renew else "",
+        renew=f"{_RENEW}\n{_SOURCE.format(batch_norm_source)}\n" if renew else "",
         prepare="        self.renew_statistics(X, unit_range)\n" if renew else "",
         methods=render("batch_norm.py.tmpl").rstrip() + "\n" if renew else "",
-        loader=render(f"load_{form}.py.tmpl").rstrip(),
+        loader="\n\n\n".join(render(f"{name}.py.tmpl").rstrip() for name in (f"load_{form}", *watching)),
     )
