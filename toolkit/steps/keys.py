@@ -17,14 +17,14 @@ from toolkit.config.schema import Evaluate
 from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
-SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 3, "package": 1, "preview": 1}
+SCHEMA = {"clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "package": 1, "preview": 1}
 
 _NOT_IN_KEY = {
     "clean": {"decisions", "against"},
     "train": {"workers"},
     "tune": {"trials", "epochs", "minutes", "storage", "heartbeat", "cache_gb"},
     "ensemble": {"vote", "tuned"},
-    "evaluate": {"data"},
+    "evaluate": {"data", "target", "leaderboard"},
     "package": {"destination", "test_source", "sample", "template"},
 }
 
@@ -114,6 +114,17 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     values["severity"] = list(config.evaluate.severities)
     settings = [config.ensemble.vote, values, extra]
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
+
+
+def estimates_key(evaluate: str, target: str | None, leaderboard: str | None) -> str:
+    """Key of `evaluate` with what the hidden score is estimated from; without either, its own.
+
+    Args:
+        evaluate: Key of `evaluate_key`.
+        target: Fingerprint of the unlabelled target pictures, None without them.
+        leaderboard: Hash of `leaderboard.csv`, None without one.
+    """
+    return make_key("estimates", evaluate, target, leaderboard) if target or leaderboard else evaluate
 
 
 def predictions_key(config: Config, ensemble: str) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 from toolkit.console import TextTable
 from toolkit.predictions import Predictions
 from toolkit.steps.ensemble import trained_ensemble
+from toolkit.steps.estimating import finished_calibration
 from toolkit.steps.members import Members
 from toolkit.steps.project import Project
-from toolkit.steps.results import StepResult
+from toolkit.steps.results import Interval, StepResult
 
 
 class PredictResult(StepResult):
@@ -21,11 +22,13 @@ class PredictResult(StepResult):
         output: The `.npz` that was written.
         images: Pictures predicted.
         counts: Pictures predicted as each class.
+        estimate: Accuracy that an evaluation of the same ensemble lets expect, None without one.
     """
 
     output: Path
     images: int
     counts: dict[str, int]
+    estimate: Interval | None = None
 
     def tables(self) -> list[TextTable]:
         """How many pictures each class was given."""
@@ -34,7 +37,9 @@ class PredictResult(StepResult):
 
     def lines(self) -> list[str]:
         """Where the predictions are."""
-        return [f"Wrote {self.output}"]
+        told = [f"Expect an accuracy of {self.estimate} (90 % interval) if the classes have the shares of the training "
+                "pictures."] if self.estimate else []  # fmt: skip
+        return [f"Wrote {self.output}", *told]
 
 
 def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
@@ -57,6 +62,8 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
             f"{len(store.unreadable)} pictures cannot be decoded; what is predicted for them is a guess from a black "
             f"picture: {', '.join(sorted(store.unreadable)[:5])}"
         )
+    known = None if manifest.labelled else finished_calibration(project, ensemble)
+    expected = known.estimate(probabilities)[0] if known else None
     counts = np.bincount(made.labels, minlength=len(manifest.classes)).tolist()
     return PredictResult(
         step="predict",
@@ -64,4 +71,5 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
         output=output,
         images=len(manifest),
         counts=dict(zip(manifest.classes, counts, strict=True)),
+        estimate=Interval(value=expected.point, low=expected.low, high=expected.high) if expected else None,
     )
