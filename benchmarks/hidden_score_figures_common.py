@@ -138,8 +138,8 @@ def intervals(cases):
         clean = float(cases.local[number, 0])
         for column, cell in enumerate(HIDDEN_CELLS):
             places = [place for place in cases.seen(cell) if place]
-            found = predictive_interval(clean, cases.local[number, places],
-                                        [family_of(LOCAL_CELLS[place]) for place in places], cases.pictures)  # fmt: skip
+            groups = [family_of(LOCAL_CELLS[place]) for place in places]
+            found = predictive_interval(clean, cases.local[number, places], groups, cases.pictures)
             truth = float(cases.hidden[number, column])
             rows.append({
                 "model": name, "cell": cell, "covered": found.low <= truth <= found.high,

@@ -55,8 +55,14 @@ class BoardEstimate:
             cell: {"weight": float(weight), "low": float(one), "high": float(other)}
             for cell, weight, one, other in zip(self.mix.cells, self.mix.weights, low, high, strict=True)
         }
-        return {"own": asdict(self.own), "corrected": asdict(self.corrected) if self.corrected else None, "candidates": [asdict(row) for row in self.candidates], "mix": weights,
-                "past": dict(self.past), "ignored": list(self.ignored)}  # fmt: skip
+        return {
+            "own": asdict(self.own),
+            "corrected": asdict(self.corrected) if self.corrected else None,
+            "candidates": [asdict(row) for row in self.candidates],
+            "mix": weights,
+            "past": dict(self.past),
+            "ignored": list(self.ignored),
+        }
 
 
 def leaderboard_file(project: Project) -> Path | None:

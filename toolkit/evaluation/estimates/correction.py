@@ -10,7 +10,7 @@ from toolkit.errors import DataError
 from toolkit.evaluation.estimates.scale import Z90, Estimate, expit, logit, picture_noise
 
 # Variances on the logit scale of what such an estimate is wrong by: alike for all models, alike for models that the
-# local tests find alike, and of each model alone. Models are alike as far as their accuracies differ by less than LENGTH.
+# local tests find alike (whose accuracies differ by less than LENGTH), and of each model alone.
 SHARED, ALIKE, OWN, LENGTH = 0.05, 0.10, 0.02, 0.7
 
 
