@@ -130,18 +130,26 @@ def ensemble(config: ConfigLike, assignments: Sequence[str] = ()) -> EnsembleRes
     return ensemble_step(Project(config, assignments=assignments))
 
 
-def evaluate(config: ConfigLike, assignments: Sequence[str] = (), *, data: str | Path | None = None) -> EvaluateResult:
+def evaluate(
+    config: ConfigLike,
+    assignments: Sequence[str] = (),
+    *,
+    data: str | Path | None = None,
+    target: str | Path | None = None,
+) -> EvaluateResult:
     """Score the ensemble on clean and corrupted local tests and estimate the hidden score.
 
     Args:
         config: Path of a YAML file, a mapping, or a config object.
         assignments: `section.key=value` texts over it.
         data: A further labelled source to score.
+        target: Unlabelled pictures of the hidden test, from which its score is estimated.
     """
     from toolkit.steps.evaluate import evaluate_step
     from toolkit.steps.project import Project
 
-    return evaluate_step(Project(config, assignments=assignments), None if data is None else Path(data))
+    sources = (None if source is None else Path(source) for source in (data, target))
+    return evaluate_step(Project(config, assignments=assignments), *sources)
 
 
 def compare(

@@ -133,13 +133,14 @@ def ensemble(config: ConfigFile = _DEFAULT_CONFIG, assignments: Assignments = []
 def evaluate(
     config: ConfigFile = _DEFAULT_CONFIG,
     data: Annotated[Path | None, typer.Option("--data", help="A further labelled source to score.")] = None,
+    target: Annotated[Path | None, typer.Option("--target", help="Unlabelled pictures of the hidden test.")] = None,
     assignments: Assignments = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Score the local tests, estimate the hidden score."""
     from toolkit.steps.evaluate import evaluate_step
 
-    _step(config, assignments, as_json, lambda project: evaluate_step(project, data))
+    _step(config, assignments, as_json, lambda project: evaluate_step(project, data, target))
 
 
 @app.command()

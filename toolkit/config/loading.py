@@ -224,7 +224,7 @@ def _explain(error: ValidationError, file: Path | None) -> str:
     for item in error.errors():
         names = [str(part) for part in item["loc"]]
         # pydantic names the kind of report between the section and its setting; the file does not.
-        path = ".".join(names[:1] + names[2:] if names[0] == "paper" and len(names) > 2 else names)
+        path = ".".join(names[:1] + names[2:] if names[:1] == ["paper"] and len(names) > 2 else names)
         if item["type"] == "extra_forbidden":
             known = _known_keys(names[:-1])
             near = difflib.get_close_matches(names[-1], known, n=1, cutoff=0.5)

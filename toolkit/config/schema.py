@@ -406,6 +406,12 @@ class Evaluate(Section):
         None, description="Of a module:function; null: more is better."
     )
     data: Path | None = Field(None, description="A labelled source of other pictures that is scored as well.")
+    target: Path | None = Field(
+        None, description="Unlabelled pictures of the hidden test, from which its score is estimated; null: unknown."
+    )
+    leaderboard: Path | None = Field(
+        None, description="leaderboard.csv of past scores; null: the one beside the packages, where there is one."
+    )
 
     @field_validator("corruptions", mode="before")
     @classmethod

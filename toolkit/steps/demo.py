@@ -82,7 +82,7 @@ class DemoResult(Result):
             (
                 "estimated hidden score",
                 percent(self.estimate.value),
-                f"{percent(self.estimate.low)} to {percent(self.estimate.high)}, provisional",
+                f"{percent(self.estimate.low)} to {percent(self.estimate.high)}, 90 % interval",
             ),
             (
                 "TRUE HIDDEN SCORE",

@@ -1,4 +1,4 @@
-"""`toolkit evaluate`: clean and corrupted local tests, and a provisional estimate of the hidden score."""
+"""`toolkit evaluate`: clean and corrupted local tests, and estimates of the hidden score."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.artifacts import RunDir, write_json
+from toolkit.artifacts import RunDir, file_hash, write_json
 from toolkit.evaluation.corruptions import CORRUPTIONS, Corruption, check_disjoint, reported
-from toolkit.evaluation.estimate import range_estimate
 from toolkit.evaluation.local_tests import LocalTest, Noisy, by_corruption, mean_accuracy, noisy
 from toolkit.evaluation.subset import stratified
 from toolkit.manifest import Manifest
 from toolkit.metrics import Metric, Scores, objective_metric, resampled, score
 from toolkit.steps import keys
 from toolkit.steps.ensemble import Ensemble, trained_ensemble
+from toolkit.steps.estimating import Estimates, known_tests, local_estimate, target_estimate
 from toolkit.steps.evaluate_result import EvaluateResult, class_rows, headline, local_test_row
 from toolkit.steps.held_out import held_out_sections
+from toolkit.steps.leaderboard_estimate import board_estimate, leaderboard_file
 from toolkit.steps.members import Read
 from toolkit.steps.networks import augmentation_families, held_out_corruptions
 from toolkit.steps.pages.common import write_step_page
+from toolkit.steps.pages.estimate import estimate_sections
 from toolkit.steps.pages.evaluate import Evaluated, evaluate_sections
 from toolkit.steps.project import Project
 from toolkit.steps.results import interval, percent
@@ -30,12 +32,13 @@ from toolkit.steps.testing import LocalPredictor, corrupted
 __all__ = ["EvaluateResult", "evaluate_step"]
 
 
-def evaluate_step(project: Project, data: Path | None = None) -> EvaluateResult:
+def evaluate_step(project: Project, data: Path | None = None, target: Path | None = None) -> EvaluateResult:
     """Score the ensemble on holdout pictures that nothing else has seen.
 
     Args:
         project: The contest.
         data: A further labelled source; `evaluate.data` by default.
+        target: Unlabelled pictures of the hidden test; `evaluate.target` by default.
 
     Raises:
         LeakError: `tune` and `evaluate` share a corruption family.
@@ -47,16 +50,28 @@ def evaluate_step(project: Project, data: Path | None = None) -> EvaluateResult:
     extra_hashes = project.content_hashes(extra) if extra else None
     ensemble = trained_ensemble(project)
     fingerprint = extra.fingerprint(extra_hashes) if extra and extra_hashes else None
-    run = project.run("evaluate", keys.evaluate_key(ensemble.config, ensemble.key, fingerprint))
+    unlabelled = target or settings.target
+    aim = project.read(unlabelled, labelled=False, split="test") if unlabelled else None
+    board = leaderboard_file(project)
+    scores_key = keys.evaluate_key(ensemble.config, ensemble.key, fingerprint)
+    aimed_at = aim.fingerprint(project.content_hashes(aim)) if aim else None
+    run = project.run("evaluate", keys.estimates_key(scores_key, aimed_at, file_hash(board) if board else None))
 
     def compute(run: RunDir) -> dict[str, Any]:
-        return _evaluate(project, ensemble, run, extra, extra_hashes)
+        told = _evaluate(project, ensemble, run, extra, extra_hashes, aim, board)
+        return {**told, "scores_key": scores_key}
 
     return project.perform(run, "evaluate", compute, EvaluateResult)
 
 
 def _evaluate(
-    project: Project, ensemble: Ensemble, run: RunDir, extra: Manifest | None, extra_hashes: Sequence[str] | None
+    project: Project,
+    ensemble: Ensemble,
+    run: RunDir,
+    extra: Manifest | None,
+    extra_hashes: Sequence[str] | None,
+    aim: Manifest | None,
+    board: Path | None,
 ) -> dict[str, Any]:
     config = ensemble.config
     folder = config.file.parent if config.file else Path.cwd()
@@ -70,9 +85,27 @@ def _evaluate(
     run.log_metrics(test="clean", accuracy=clean.accuracy.value)
     tested = holdout.select([ids[row] for row in stratified(holdout.labels, config.evaluate.pictures, config.seed)])
     tests, probabilities = _local_tests(ensemble, tested, predictor, read, metric, run)
-    several = len(config.evaluate.severities) > 1
-    results = {test.label if several else test.name: test.scores for test in tests}
-    estimate = range_estimate(clean, results)
+    known = known_tests(holdout, clean_probabilities, tested, tests, probabilities)
+    aimed, read_aim = None, None
+    if aim is not None:
+        read_aim = project.pixels(aim).read
+        unseen = predictor.predict("target", "Target pictures", read_aim, aim.image_ids.tolist(), shared=False)
+        aimed = target_estimate(project, ensemble, aim, unseen, known)
+    scored = (
+        board_estimate(
+            project,
+            ensemble,
+            board,
+            clean,
+            tests,
+            run,
+            (aimed.fingerprint, aimed.combined.point) if aimed else None,
+        )
+        if board
+        else None
+    )
+    estimates = Estimates(local_estimate(ensemble, clean, tests), aimed, scored)
+    estimate = estimates.local
     extra_scores = None
     if extra is not None:
         store = project.pixels(extra, extra_hashes)
@@ -99,20 +132,18 @@ def _evaluate(
     write_json(run.path / "evaluation.json", {
         "clean": clean.to_dict(), "noisy": means.all, "noisy_without_overlap": means.without_overlap, "metric": told,
         "tests": [{**local_test_row(test), "scores": test.scores.to_dict()} for test in tests],
-        "estimate": {"point": estimate.point, "low": estimate.low, "high": estimate.high,
-        "method": estimate.method, "provisional": estimate.provisional},
-        "data": extra_scores.to_dict() if extra_scores else None,
+        "ensemble": ensemble.key, **estimates.to_dict(), "data": extra_scores.to_dict() if extra_scores else None,
     })  # fmt: skip
-    sections = evaluate_sections(evaluated, read, config.seed, f"toolkit package -c {project.config_name}")
+    glance, *sections = evaluate_sections(evaluated, read, config.seed, f"toolkit package -c {project.config_name}")
+    foretold = estimate_sections(estimates, clean, read_aim)
     write_step_page(
         run, config.name, "evaluate",
         f"{percent(clean.accuracy.value)} on clean, {percent(means.all)} on corrupted pictures"
-        f"{_unpractised(means)}. Expect {percent(estimate.low)} to {percent(estimate.high)} on the hidden test "
-        "(provisional).",
-        [*held_out_sections(config), *sections], config=project.config_name,
+        f"{_unpractised(means)}. Expect {percent(estimate.low)} to {percent(estimate.high)} on the hidden test.",
+        [*held_out_sections(config), glance, *foretold, *sections], config=project.config_name,
         files={"evaluation.json": "evaluation.json"},
     )  # fmt: skip
-    return _figures(evaluated, told)
+    return {**_figures(evaluated, told), "estimates": estimates.intervals()}
 
 
 def _figures(evaluated: Evaluated, told: dict[str, Any] | None) -> dict[str, Any]:

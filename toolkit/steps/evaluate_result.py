@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.console import TextTable
-from toolkit.evaluation.estimate import Estimate
+from toolkit.evaluation.estimates import Estimate
 from toolkit.evaluation.local_tests import LocalTest, Noisy, worst_class
 from toolkit.metrics import Scores
 from toolkit.steps.results import Interval, StepResult, interval, percent
 
 _OVERLAPS = "* of a kind that the training augmentation contains: it flatters"
+_FORETOLD = {"target": "with the target pictures", "leaderboard": "with past scores"}
 MOST_CLASSES = 40  # rows of the table by class in a console
 
 
@@ -100,11 +101,13 @@ class EvaluateResult(StepResult):
         overlapping: Corruptions of a family that the training augmentation contains; their scores flatter.
         tests: Every corruption at every severity.
         metric: `evaluate.metric`, None where that is accuracy.
-        estimate: The hidden accuracy to expect, provisional: the range over all local tests.
+        estimate: The hidden accuracy to expect without any target picture, with its 90 % interval.
+        estimates: The same from unlabelled target pictures (`target`) and from past scores (`leaderboard`).
         macro_f1: On clean pictures.
         weighted_f1: On clean pictures.
         extra: Accuracy on the further labelled source, None without one.
         extra_classes: Scores by class there.
+        scores_key: Key of the scores, whatever the hidden score was estimated from.
     """
 
     images: int
@@ -117,10 +120,12 @@ class EvaluateResult(StepResult):
     tests: tuple[LocalTestScores, ...]
     metric: MetricScores | None = None
     estimate: Interval
+    estimates: dict[str, Interval] = Field(default_factory=dict)
     macro_f1: Interval
     weighted_f1: Interval
     extra: Interval | None = None
     extra_classes: tuple[ClassRow, ...] | None = None
+    scores_key: str = ""
 
     def tables(self) -> list[TextTable]:
         """One row a corruption, the means and the estimate last; then the classes of a further source."""
@@ -157,9 +162,10 @@ class EvaluateResult(StepResult):
             unpractised = value.noisy_without_overlap if value else None
             rows.append(row("noisy without overlap", self.noisy_without_overlap, unpractised))
         rows.append(row("estimated hidden score", f"{self.estimate.low:.3f} to {self.estimate.high:.3f}"))
+        rows += [row(_FORETOLD[name], str(found)) for name, found in self.estimates.items()]
         if self.extra:
             rows.append(row("--data", self.extra))
-        captions = [_OVERLAPS] * bool(self.overlapping) + ["The estimate is provisional"]
+        captions = [_OVERLAPS] * bool(self.overlapping) + ["Estimates are 90 % intervals"]
         columns = ("local test", *several, "mean" if several else "accuracy", *named)
         return TextTable(self._title(bool(several)), columns, tuple(rows), "; ".join(captions))
 

@@ -18,7 +18,7 @@ from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
 SCHEMA = {
-    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 3, "package": 2, "preview": 1, "tune-modify": 1, "votes": 1,
+    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "package": 2, "preview": 1, "tune-modify": 1, "votes": 1,
 }  # fmt: skip
 
 _NOT_IN_KEY = {
@@ -35,7 +35,7 @@ _NOT_IN_KEY = {
         "batch_norm",
         "batch_norm_source",
     },
-    "evaluate": {"data"},
+    "evaluate": {"data", "target", "leaderboard"},
     "package": {"destination", "test_source", "sample", "template"},
 }
 
@@ -156,6 +156,17 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     values["severity"] = list(config.evaluate.severities)
     settings = [vote_settings(config), values, extra]
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
+
+
+def estimates_key(evaluate: str, target: str | None, leaderboard: str | None) -> str:
+    """Key of `evaluate` with what the hidden score is estimated from; without either, its own.
+
+    Args:
+        evaluate: Key of `evaluate_key`.
+        target: Fingerprint of the unlabelled target pictures, None without them.
+        leaderboard: Hash of `leaderboard.csv`, None without one.
+    """
+    return make_key("estimates", evaluate, target, leaderboard) if target or leaderboard else evaluate
 
 
 def predictions_key(config: Config, ensemble: str) -> str:

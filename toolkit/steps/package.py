@@ -101,7 +101,7 @@ def package_step(project: Project) -> PackageResult:
     inputs = _INPUTS[target](project) if target in _INPUTS else []
     evaluated = evaluate_step(project)
     ensemble = trained_ensemble(project)
-    key = keys.package_key(ensemble.config, evaluated.run_dir.name, inputs)
+    key = keys.package_key(ensemble.config, evaluated.scores_key, inputs)
     run = project.run("package", key)
     if run.done and not _beside(run.path, run.summary()["path"]).exists():
         run.clear()  # the package was removed by hand: build it again

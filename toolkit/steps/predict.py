@@ -10,8 +10,9 @@ from toolkit.console import TextTable
 from toolkit.predictions import Predictions
 from toolkit.steps.blending import members_of, predict_target
 from toolkit.steps.ensemble import trained_ensemble
+from toolkit.steps.estimating import finished_calibration
 from toolkit.steps.project import Project
-from toolkit.steps.results import StepResult
+from toolkit.steps.results import Interval, StepResult
 from toolkit.steps.vote_records import PriorRecord, prior_records, prior_table
 
 
@@ -24,6 +25,7 @@ class PredictResult(StepResult):
         counts: Pictures predicted as each class.
         priors: Estimated share of each class, empty without `ensemble.prior_correction`.
         priors_warning: What speaks against believing them.
+        estimate: Accuracy that an evaluation of the same ensemble lets expect, None without one.
     """
 
     output: Path
@@ -31,6 +33,7 @@ class PredictResult(StepResult):
     counts: dict[str, int]
     priors: tuple[PriorRecord, ...] = ()
     priors_warning: str = ""
+    estimate: Interval | None = None
 
     def tables(self) -> list[TextTable]:
         """How many pictures each class was given."""
@@ -40,7 +43,9 @@ class PredictResult(StepResult):
 
     def lines(self) -> list[str]:
         """Where the predictions are."""
-        return [f"Wrote {self.output}"]
+        told = [f"Expect an accuracy of {self.estimate} (90 % interval) if the classes have the shares of the training "
+                "pictures."] if self.estimate else []  # fmt: skip
+        return [f"Wrote {self.output}", *told]
 
 
 def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
@@ -63,6 +68,8 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
             f"{len(store.unreadable)} pictures cannot be decoded; what is predicted for them is a guess from a black "
             f"picture: {', '.join(sorted(store.unreadable)[:5])}"
         )
+    known = None if manifest.labelled else finished_calibration(project, ensemble)
+    expected = known.estimate(probabilities)[0] if known else None
     counts = np.bincount(made.labels, minlength=len(manifest.classes)).tolist()
     return PredictResult(
         step="predict",
@@ -72,4 +79,5 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
         counts=dict(zip(manifest.classes, counts, strict=True)),
         priors=prior_records(priors, manifest.classes),
         priors_warning=priors.warning if priors else "",
+        estimate=Interval(value=expected.point, low=expected.low, high=expected.high) if expected else None,
     )

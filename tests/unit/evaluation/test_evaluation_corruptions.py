@@ -15,8 +15,6 @@ from toolkit.evaluation.corruptions import (
     reported,
     select,
 )
-from toolkit.evaluation.estimate import range_estimate
-from toolkit.metrics import score_labels
 
 PHOTO = np.ascontiguousarray(load_sample_image("china.jpg")[100:196, 200:296])
 BATCH, IDS = np.stack([PHOTO, PHOTO[::-1]]), ["a", "b"]
@@ -214,13 +212,3 @@ def test_exactly_the_corruptions_of_held_out_families_are_held_out():
     assert expected == {
         "fog", "frost", "snow", "rain", "jpeg", "pixelate", "impulse_noise", "overlay", "watermark", "scratches",
     }  # fmt: skip
-
-
-def test_the_estimate_is_the_range_of_the_local_tests():
-    def scored(right):
-        labels = np.zeros(10, int)
-        return score_labels(labels, np.where(np.arange(10) < right, 0, 1), ("x", "y"))
-
-    estimate = range_estimate(scored(10), {"a": scored(4), "b": scored(7)})
-    assert (estimate.low, estimate.point, estimate.high) == (0.4, 0.7, 1.0)
-    assert estimate.provisional

@@ -8,7 +8,7 @@ from toolkit.artifacts import RunDir
 from toolkit.config import load_config
 from toolkit.errors import ConfigError, DataError
 from toolkit.evaluation.corruptions import CORRUPTIONS, corrupt
-from toolkit.evaluation.estimate import range_estimate
+from toolkit.evaluation.estimates import predictive_interval
 from toolkit.evaluation.local_tests import LocalTest, noisy
 from toolkit.manifest import Manifest
 from toolkit.metrics import metric, score
@@ -57,7 +57,10 @@ def found(names, severities=(3,), overlapping=(), classes=("ant", "bee", "cat"),
     return Evaluated(
         pictures, pictures, scores, clean, tests, probabilities, objective, told["clean"]["value"] if told else None,
         noisy(tests, [test.scores.accuracy.value for test in tests]),
-        range_estimate(scores, {test.label: test.scores for test in tests}), left_out=("weather",),
+        predictive_interval(
+            scores.accuracy.value, [test.scores.accuracy.value for test in tests], [test.family for test in tests],
+            len(labels),
+        ), left_out=("weather",),
     ), told  # fmt: skip
 
 

@@ -109,6 +109,6 @@ GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
     "tune": "308973fef8ff",
     "ensemble": "36089180e2aa",
-    "evaluate": "b373a10795b1",
-    "package": "23fcddb20ca6",
+    "evaluate": "e5d3bc5f49f3",
+    "package": "a6887f7c2a10",
 }

@@ -36,7 +36,7 @@ def card_page(card: Card, package: Path, commands: Sequence[str], evaluated: Eva
             Figure(
                 "estimated hidden score",
                 f"{percent(scores.estimate_low)} to {percent(scores.estimate_high)}",
-                "provisional",
+                "90 % interval",
                 "warn",
             ),
             Figure("clean local test", scores.clean or 0.0, style="percent", digits=1),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.evaluation.estimate import Estimate
+from toolkit.evaluation.estimates import Estimate
 from toolkit.evaluation.local_tests import LocalTest, Noisy, by_corruption, mean_accuracy
 from toolkit.manifest import Manifest
 from toolkit.metrics import Metric, Scores
@@ -79,7 +79,8 @@ def _glance(found: Evaluated) -> Section:
     grouped = {name: mean_accuracy(same) for name, same in by_corruption(found.tests).items()}
     worst = min(grouped, key=lambda name: grouped[name].value)
     tiles = [
-        Figure("estimated hidden score", f"{percent(estimate.low)} to {percent(estimate.high)}", "provisional", "warn"),
+        Figure("estimated hidden score", f"{percent(estimate.low)} to {percent(estimate.high)}", "90 % interval",
+               "warn"),
         Figure("clean local score", found.clean.accuracy.value, f"{len(found.holdout):,} pictures", "plain", "percent",
                1),
         *_noisy_tiles(noisy),
@@ -112,7 +113,7 @@ def _noisy_tiles(noisy: Noisy) -> list[Figure]:
 
 def _notes(found: Evaluated) -> list[tuple[str, str]]:
     """Text and tone of what a reader must know."""
-    notes = [(f"The estimate is provisional: {found.estimate.method}.", "warn")]
+    notes = [(f"The estimate of the hidden score tells {found.estimate.method}.", "plain")]
     overlapping = [name for name, same in by_corruption(found.tests).items() if same[0].overlaps]
     if found.noisy.without_overlap is None:
         notes.append(
@@ -154,7 +155,9 @@ def _interval(found: Evaluated) -> Interval:
             note = ("practised in training" if overlaps else "not practised in training") if mixed else ""
             marks.append(Mark("Corrupted local tests", values, kind="noisy", note=note,
                               names=[test.label for test in tests]))  # fmt: skip
-    marks.append(Mark("Estimated hidden score", [], estimate.low, estimate.high, "estimate", "provisional"))
+    marks.append(
+        Mark("Estimated hidden score", [estimate.point], estimate.low, estimate.high, "estimate", "90 % interval")
+    )
     if found.extra:
         extra = found.extra.accuracy
         marks.append(Mark("Your labelled pictures", [extra.value], extra.low, extra.high, "hidden"))

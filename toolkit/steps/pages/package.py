@@ -78,6 +78,6 @@ def score_interval(evaluated: EvaluateResult) -> Interval:
         [
             Mark("Clean local test", [evaluated.clean.value], evaluated.clean.low, evaluated.clean.high, "clean"),
             *([Mark("Corrupted local tests", values, kind="noisy", names=names)] if values else []),
-            Mark("Estimated hidden score", [estimate.value], estimate.low, estimate.high, "estimate", "provisional"),
+            Mark("Estimated hidden score", [estimate.value], estimate.low, estimate.high, "estimate", "90 % interval"),
         ]
     )

@@ -1,0 +1,130 @@
+"""From signals to accuracy, learned on the corrupted local tests, whose labels are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toolkit.errors import DataError
+from toolkit.evaluation.estimates.confidence import Signals
+from toolkit.evaluation.estimates.scale import Z90, Estimate, expit, family_weights, logit, picture_noise
+
+# Name, how it is told, and the attribute of `Signals`.
+SINGLE = {
+    "mean confidence": ("mean confidence, the baseline", "mean_confidence"),
+    "ATC": ("average thresholded confidence (Garg et al. 2022)", "thresholded_confidence"),
+    "ATC entropy": ("average thresholded negative entropy (Garg et al. 2022)", "thresholded_entropy"),
+    "DoC": ("difference of confidences (Guillory et al. 2021)", "confidence_difference"),
+    "GDE": ("agreement between members (Jiang et al. 2022)", "agreement"),
+    "COT": ("confidence optimal transport (Lu et al. 2023)", "transport"),
+}
+# Weight of the prior against the tests: as of so many tests for every feature.
+SHRINKAGE = 20.0
+# What the residuals of a few tests are believed to spread by, on the logit scale, worth so many families.
+PRIOR_SD, PRIOR_FAMILIES = 0.35, 3.0
+
+
+def single_estimates(
+    local: Sequence[Signals], accuracy: Sequence[float], families: Sequence[str], target: Signals
+) -> dict[str, Estimate]:
+    """Each signal alone, as its paper uses it, with its error on the corrupted local tests.
+
+    Args:
+        local: Signals of the local tests.
+        accuracy: `(t,)` accuracies of the same.
+        families: `(t,)` family of each, empty for the clean test; that one is not counted among the errors.
+        target: Signals of the target pictures.
+
+    Returns:
+        By name of `SINGLE`; the interval is the root mean square error on the logit scale, times 1.645.
+    """
+    shifted = [row for row, family in enumerate(families) if family]
+    found = {}
+    for name, (words, attribute) in SINGLE.items():
+        point = getattr(target, attribute)
+        if point is None:
+            continue
+        values = np.array([getattr(local[row], attribute) for row in shifted], np.float64)
+        spread, error = 1.0, None
+        if shifted:
+            truth = np.array([accuracy[row] for row in shifted])
+            weights = family_weights([families[row] for row in shifted])
+            spread = float(np.sqrt(weights @ (logit(truth) - logit(values)) ** 2))
+            error = float(weights @ np.abs(values - truth))
+        ends = expit(logit(point) + Z90 * spread * np.array([-1, 1]))
+        found[name] = Estimate(point, float(ends[0]), float(ends[1]), words, error)
+    return found
+
+
+def combine(
+    local: Sequence[Signals], accuracy: Sequence[float], families: Sequence[str], target: Signals, pictures: int
+) -> Estimate:
+    """Estimate the accuracy on target pictures from all signals together.
+
+    A ridge regression on the logit scale, `logit a = c + logit COT + β · x`: what optimal transport says, moved by a
+    constant and, as far as the local tests insist, by the other signals. Each family weighs alike. The error and the
+    interval come from leaving each family out in turn, so they are those of families that were not fitted.
+
+    Args:
+        local: Signals of the local tests, the clean one among them.
+        accuracy: `(t,)` accuracies of the same.
+        families: `(t,)` family of each, empty for the clean test.
+        target: Signals of the target pictures.
+        pictures: Pictures of the target.
+
+    Raises:
+        DataError: No local test, or not one accuracy and family each.
+    """
+    if not len(local) == len(accuracy) == len(families) or not local or pictures < 1:
+        raise DataError(
+            f"An estimate needs at least one local test, with one accuracy and family each, and at least one target "
+            f"picture; got {len(local)} tests, {len(accuracy)} accuracies, {len(families)} families, {pictures} "
+            "pictures."
+        )
+    features = np.array([_features(row) for row in local])
+    truth = logit(np.asarray(accuracy, np.float64))
+    names = np.array(families)
+    weights = family_weights(families)
+    value = float(_fit_predict(features, truth, weights, np.array([_features(target)]))[0])
+    residuals, missed, shares = [], [], []
+    for family in sorted(set(families) - {""}):
+        out = names == family
+        if out.all():
+            continue
+        guessed = _fit_predict(features[~out], truth[~out], family_weights(names[~out].tolist()), features[out])
+        residuals.append(float(np.mean((truth[out] - guessed) ** 2)))
+        missed.append(float(np.mean(np.abs(expit(truth[out]) - expit(guessed)))))
+        shares.append(out.sum())
+    freedom = PRIOR_FAMILIES + len(residuals)
+    spread = np.sqrt((PRIOR_FAMILIES * PRIOR_SD**2 + sum(residuals)) / freedom + picture_noise(expit(value), pictures))
+    reach = _student(freedom) * float(spread)
+    ends = expit(value + reach * np.array([-1, 1]))
+    words = f"all signals together, fitted on {len(local)} local tests"
+    return Estimate(
+        float(expit(value)), float(ends[0]), float(ends[1]), words, float(np.mean(missed)) if missed else None
+    )
+
+
+def _features(row: Signals) -> tuple[float, float, float]:
+    return float(logit(row.transport)), float(logit(row.thresholded_entropy)), row.class_distance
+
+
+def _fit_predict(features: np.ndarray, truth: np.ndarray, weights: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Ridge regression towards the first feature itself (slope 1), the others without effect."""
+    centre = weights @ features
+    scale = np.sqrt(weights @ (features - centre) ** 2)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    rest = truth - features[:, 0]
+    constant = float(weights @ rest)
+    inputs = (features - centre) / scale
+    counted = weights * len(truth)
+    hessian = inputs.T @ (counted[:, None] * inputs) + SHRINKAGE * np.eye(features.shape[1])
+    slopes = np.linalg.solve(hessian, inputs.T @ (counted * (rest - constant)))
+    return np.asarray(constant + asked[:, 0] + (asked - centre) / scale @ slopes)
+
+
+def _student(freedom: float) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.95, freedom))
