@@ -2,11 +2,11 @@
 
     python benchmarks/keras_tuner_search.py CONFIG [--python /path/to/python] [--images 4000] [--score-images 1000]
 
-CONFIG is a data set's config, such as configs/blood.yaml; KerasTuner and TensorFlow must be installed in the named
-interpreter, else in this one. Time: as in head_trials.py, against RandomSearch and BayesianOptimization, whose seconds
-an epoch are measured over 2 trials of 3 epochs. Scores: the best accuracy of the same number of trials and epochs on
-the same selection pictures, several seeds; each seed draws other pictures. Both take the epoch with the best
-validation loss of a trial.
+CONFIG is a data set's config, such as configs/blood.yaml. The named interpreter, else this one, must have keras-tuner,
+tensorboard (which it imports) and what the toolkit needs. Time: as in head_trials.py, against RandomSearch and
+BayesianOptimization, whose seconds an epoch are measured over 2 trials of 3 epochs. Scores: the best accuracy of the
+same number of trials and epochs on the same selection pictures, several seeds; each seed draws other pictures. Both
+take the epoch with the best validation loss of a trial.
 """
 
 import json

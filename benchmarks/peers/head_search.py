@@ -131,7 +131,7 @@ def with_keras_tuner(data, options, clock):
     with tempfile.TemporaryDirectory() as folder:
         tuner = kind(
             Hyper(), objective=keras_tuner.Objective("val_accuracy", "max"), max_trials=options.trials,
-            seed=options.seed, directory=folder, overwrite=True,
+            seed=options.seed, directory=folder, overwrite=True, max_consecutive_failed_trials=1,
         )  # fmt: skip
         tuner.search(verbose=0)
         return [float(trial.score) for trial in tuner.oracle.get_best_trials(options.trials)]
