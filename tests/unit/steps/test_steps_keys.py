@@ -85,6 +85,13 @@ def test_a_default_written_out_is_the_same_as_one_left_out():
     assert all_keys(["train.batch_size=32", "model.head.activation=relu"]) == REFERENCE
 
 
+def test_what_the_hidden_score_is_estimated_from_changes_the_run_but_neither_scores_nor_package():
+    scores = REFERENCE["evaluate"]
+    assert keys.estimates_key(scores, None, None) == scores
+    assert len({scores, *(keys.estimates_key(scores, *parts) for parts in (("t", None), (None, "b"), ("t", "b")))}) == 4
+    assert all_keys(["evaluate.target=/pictures", "evaluate.leaderboard=/board.csv"]) == REFERENCE
+
+
 def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
     """Change these values only together with `keys.SCHEMA` or a setting: the old results are then computed anew."""
     assert REFERENCE == GOLDEN
@@ -94,6 +101,6 @@ GOLDEN: dict[str, str] = {
     "clean": "9933d9aae070",
     "tune": "b06ef1b74808",
     "ensemble": "aad888bcfbb2",
-    "evaluate": "6a33902eeda9",
-    "package": "137a5364ef19",
+    "evaluate": "cd944539884f",
+    "package": "3dc71f97993c",
 }
