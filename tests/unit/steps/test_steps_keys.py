@@ -100,6 +100,13 @@ def test_predictions_of_a_local_test_are_shared_by_runs_that_differ_in_which_tes
     assert predictions("ensemble.vote=mean") != predictions()
 
 
+def test_what_the_hidden_score_is_estimated_from_changes_the_run_but_neither_scores_nor_package():
+    scores = REFERENCE["evaluate"]
+    assert keys.estimates_key(scores, None, None) == scores
+    assert len({scores, *(keys.estimates_key(scores, *parts) for parts in (("t", None), (None, "b"), ("t", "b")))}) == 4
+    assert all_keys(["evaluate.target=/pictures", "evaluate.leaderboard=/board.csv"]) == REFERENCE
+
+
 def test_the_keys_are_the_ones_under_which_results_lie_on_disk():
     """Change these values only together with `keys.SCHEMA` or a setting: the old results are then computed anew."""
     assert REFERENCE == GOLDEN

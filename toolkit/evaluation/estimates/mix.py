@@ -15,7 +15,7 @@ DRAWS, KEPT = 48_000, 4000
 # Concentrations of the prior: few cells, several, many. A hidden test is more often one thing than everything.
 CONCENTRATIONS = (1.0, 4.0, 16.0)
 # What no mix of local tests explains: common to all models, and of each model alone (standard deviations).
-SHARED, OWN = 0.05, 0.02
+SHARED, OWN = 0.05, 0.04
 _FEWEST_EFFECTIVE = 200.0
 
 
