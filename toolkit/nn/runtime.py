@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -26,6 +26,7 @@ Forward = Callable[[Inputs], Any]
 # (inputs, targets (b, k), sample weights (b,)) -> mean loss of the batch, number of right answers; not yet fetched.
 TrainStep = Callable[[Inputs, np.ndarray, np.ndarray], tuple[Any, Any]]
 
+_devices: list[Any] = []  # those of TensorFlow, once it has looked for them
 _NOISE = re.compile(rb"^(WARNING: All log messages before absl|To enable the following instructions|[IWE]\d{4} |"
                     rb"\d{4}-\d\d-\d\d [\d:.]+: [IWE] )")  # fmt: skip
 
@@ -75,7 +76,10 @@ def setup(*, threads: int | None = None, deterministic: bool = False, seed: int 
 def _setup_tensorflow(threads: int | None, deterministic: bool) -> None:
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    # Where there is no GPU, the first look for one may complain, whatever the log level that another library left.
+    with nullcontext() if _devices else _quiet_stderr():
+        gpus = tf.config.list_physical_devices("GPU")
+    _devices[:] = tf.config.list_physical_devices()
     with suppress(RuntimeError, ValueError):  # both can be set only before the first operation of a process
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -157,7 +157,7 @@ def test_corruptions_of_a_family_in_training_are_marked(contest):
 
 def test_a_family_of_corruptions_is_shown_whole(contest):
     result = toolkit.preview(settings(contest), ["tune.corruptions=[weather]"], pictures=1)
-    assert result.corruptions == ("white_noise", "fog", "frost", "snow")
+    assert result.corruptions == ("white_noise", "fog", "frost", "snow", "rain")
 
 
 def test_a_training_that_contains_held_out_families_is_warned_of():
