@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from toolkit.config.mix import CLEAN, read_mix
 from toolkit.config.schema import Config
 from toolkit.errors import ConfigError, MissingFileError
 
@@ -22,6 +23,9 @@ _PATHS = (
     ("data", "source"),
     ("data", "images"),
     ("evaluate", "data"),
+    ("evaluate", "target"),
+    ("evaluate", "leaderboard"),
+    ("tune", "mix"),
     ("ensemble", "pseudo_labels", "source"),
     ("package", "destination"),
     ("package", "test_source"),
@@ -197,6 +201,10 @@ def _check(values: dict[str, Any], file: Path | None) -> Config:
             "tune": resolved.tune.model_copy(update={"warm_start": starts}),
         }
     )
+    if resolved.tune.mix is not None:
+        # What is optimised on is named in one place, so that `evaluate` keeps off it.
+        names = tuple(dict.fromkeys(name for name, _ in read_mix(resolved.tune.mix) if name != CLEAN))
+        resolved = resolved.model_copy(update={"tune": resolved.tune.model_copy(update={"corruptions": names})})
     resolved._file = file
     for number, settings in enumerate(resolved.ensemble.members):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -116,6 +117,9 @@ class Tune(Section):
         description="Corruptions of the selection pictures; their families must not occur in evaluate.corruptions.",
     )
     severity: int = Field(3, ge=1, le=5, description="Severity of these corruptions, 1-5.")
+    mix: Path | None = Field(
+        None, description="mix.json that `evaluate` fitted to past scores: its corruptions and weights are the test."
+    )
     selection: float = Field(0.25, gt=0.0, lt=0.9, description="Share of the training pictures that judge the trials.")
     views: int = Field(2, ge=1, le=32, description="Augmented versions of each training picture that are cached.")
     storage: str = Field("journal", description="Of trials: journal (a file in the run), or postgresql+psycopg://….")

@@ -13,6 +13,7 @@ from typing import Any
 
 from toolkit.artifacts import file_hash, make_key
 from toolkit.config import Config, member
+from toolkit.config.mix import read_mix
 from toolkit.config.schema import Evaluate
 from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
@@ -83,6 +84,9 @@ def tune_key(config: Config, cleaned: str) -> str:
     values = section(config, "tune")
     values["warm_start"] = [_content(path) for path in values["warm_start"]]
     values["metric"] = _metric(config, config.tune.metric)
+    del values["mix"]
+    if config.tune.mix is not None:
+        values["mix"] = sorted([*cell, round(weight, 6)] for cell, weight in read_mix(config.tune.mix).items())
     values["corruptions"] = [row.name for row in select(config.tune.corruptions)]  # families gain members over time
     return make_key("tune", SCHEMA["tune"], cleaned, training_settings(config), values)
 

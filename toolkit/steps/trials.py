@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.config import Config, apply
+from toolkit.config.mix import CLEAN, read_mix
 from toolkit.evaluation.corruptions import select
 from toolkit.folds import make_folds
 from toolkit.manifest import Manifest
@@ -31,6 +32,15 @@ def trial_metric(config: Config) -> Metric:
     """The objective of `tune.metric`."""
     folder = config.file.parent if config.file else Path.cwd()
     return objective_metric(config.tune.metric, folder, config.tune.direction)
+
+
+def selection_mix(config: Config) -> dict[str, float] | None:
+    """Weights of `tune.mix` by selection test, such as `clean` and `jpeg@3`; None without a mix."""
+    if config.tune.mix is None:
+        return None
+    cells = read_mix(config.tune.mix)
+    select(dict.fromkeys(name for name, _ in cells if name != CLEAN))  # unknown ones are an error
+    return {CLEAN if name == CLEAN else f"{name}@{severity}": weight for (name, severity), weight in cells.items()}
 
 
 def trial_splits(development: Manifest, config: Config) -> list[Split]:
@@ -94,6 +104,7 @@ class Trials:
         self._store = store
         self._cuts: dict[str, Activations] = {}
         self._metric = trial_metric(project.config)
+        self._mix = selection_mix(project.config)
 
     def __call__(self, params: Mapping[str, Any], live: Live | None = None) -> Outcome:
         """Train with `params` and score the selection pictures.
@@ -198,8 +209,11 @@ class Trials:
             name: self._metric.function(labels, predict(model, cache.read, ids, batch_size=256))
             for name, cache in caches.selection.items()
         }
+        mixed = sum(weight * scores[cell] for cell, weight in self._mix.items()) if self._mix else None
         clean = scores.pop("clean")
         noisy = float(np.mean(list(scores.values()))) if scores else clean
+        if mixed is not None:
+            return {"value": mixed, "clean": clean, "noisy": noisy}
         weight = {"noisy": 0.0, "clean": 1.0, "mixed": config.tune.clean_weight}[config.tune.test]
         return {"value": weight * clean + (1 - weight) * noisy, "clean": clean, "noisy": noisy}
 
@@ -216,7 +230,10 @@ class Trials:
         training = _union(split.larger for split in self._splits)
         judging = _union(split.smaller for split in self._splits)
         selection = {"clean": activations.plain(judging)}
-        if config.tune.test != "clean":
+        if self._mix:
+            for name, severity in (cell.split("@") for cell in self._mix if cell != CLEAN):
+                selection[f"{name}@{severity}"] = activations.corrupted(judging, name, int(severity))
+        elif config.tune.test != "clean":
             for row in select(config.tune.corruptions):
                 selection[row.name] = activations.corrupted(judging, row.name, config.tune.severity)
         return _Caches(activations.augmented(training, config.tune.views), selection)
