@@ -51,7 +51,7 @@ def evaluate_step(project: Project, data: Path | None = None, target: Path | Non
     ensemble = trained_ensemble(project)
     fingerprint = extra.fingerprint(extra_hashes) if extra and extra_hashes else None
     unlabelled = target or settings.target
-    aim = project.read(unlabelled, labelled=False, split="test") if unlabelled else None
+    aim = project.read_hidden(unlabelled) if unlabelled else None
     board = leaderboard_file(project)
     scores_key = keys.evaluate_key(ensemble.config, ensemble.key, fingerprint)
     aimed_at = aim.fingerprint(project.content_hashes(aim)) if aim else None

@@ -68,7 +68,7 @@ def test_pictures(project: Project) -> Manifest:
                 "does not say where these are. Set it to their folder, CSV or .npz."
             )
         source = config.data.source
-    return project.read(source, labelled=False, split="test")
+    return project.read_hidden(source)
 
 
 def table_inputs(project: Project) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from toolkit.artifacts import ContentHashes, RunDir
 from toolkit.config import Config, load_config
 from toolkit.console import Console
+from toolkit.errors import DataError
 from toolkit.manifest import Manifest
 from toolkit.steps.results import StepResult
 from toolkit.steps.runs_index import write_runs_index
@@ -83,6 +84,18 @@ class Project:
         return read_source(
             source, label_column=label_column, classes=self.manifest.classes, split=split, labelled=labelled
         )
+
+    def read_hidden(self, source: Path) -> Manifest:
+        """Pictures of a test, their labels not looked at: the test part of a source that has parts, else all of it.
+
+        Training pictures are never passed off as a test: of `data.source` itself only a test part is taken.
+        """
+        try:
+            return self.read(source, labelled=False, split="test")
+        except DataError:
+            if source.resolve() == self.config.data.source.resolve():
+                raise
+            return self.read(source, labelled=False)
 
     def content_hashes(self, manifest: Manifest) -> list[str]:
         """SHA-256 of the file behind each row, in row order; unchanged files are not read again."""
