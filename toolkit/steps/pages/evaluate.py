@@ -16,7 +16,6 @@ from toolkit.steps.pages.ensemble import measure
 from toolkit.steps.pages.evaluate_classes import class_sections, reliability_section
 from toolkit.steps.pages.evaluate_pictures import wrong_sections
 from toolkit.steps.pages.evaluate_tests import metric_words, test_sections
-from toolkit.steps.results import percent
 
 Read = Callable[[Sequence[str]], np.ndarray]
 
@@ -79,7 +78,7 @@ def _glance(found: Evaluated) -> Section:
     grouped = {name: mean_accuracy(same) for name, same in by_corruption(found.tests).items()}
     worst = min(grouped, key=lambda name: grouped[name].value)
     tiles = [
-        Figure("estimated hidden score", f"{percent(estimate.low)} to {percent(estimate.high)}", "90 % interval",
+        Figure("estimated hidden score", f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f} %", "90 % interval",
                "warn"),
         Figure("clean local score", found.clean.accuracy.value, f"{len(found.holdout):,} pictures", "plain", "percent",
                1),
