@@ -19,7 +19,15 @@ from toolkit.steps.fold_training import read_history
 OUT_OF_FOLD, CLEAN, LABELLED = "out of fold", "clean", "labelled pictures"
 _SECTIONS = ("data", "clean", "model", "augment", "train", "ensemble", "evaluate")
 # What changes no answer: two runs that differ in nothing else are the same configuration.
-_NO_MATTER = {"data.cache_gb", "train.workers", "evaluate.data", "ensemble.tuned"}
+_NO_MATTER = {
+    "data.cache_gb",
+    "train.workers",
+    "evaluate.data",
+    "evaluate.target",
+    "evaluate.leaderboard",
+    "ensemble.tuned",
+    "ensemble.jobs",
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ def read_predictions(path: Path, labels: Truth) -> FinishedRun:
 def read_run(path: Path, labels: Truth | None) -> FinishedRun:
     """A finished ensemble or evaluate run, judged by the labels of its cleaned manifest.
 
-    The out-of-fold predictions of an evaluate run are those of the one ensemble beside it with the same settings.
+    The out-of-fold predictions of an evaluate run are those of the ensemble that it names.
 
     Args:
         path: From `locate_run`.
@@ -179,6 +187,8 @@ def read_run(path: Path, labels: Truth | None) -> FinishedRun:
     if evaluated:
         for file in sorted(path.glob("predictions-*.npz")):
             name = file.stem.removeprefix("predictions-")
+            if name == "target":
+                continue  # nobody knows its labels
             predictions = Predictions.load(file)
             if name != "data":
                 test = name if name == CLEAN else _corruption(name, config)
@@ -220,7 +230,10 @@ def _flatten(name: str, value: Any, into: dict[str, Any]) -> None:
 
 
 def _ensemble_of(path: Path, config: Mapping[str, Any], notes: list[str]) -> Path | None:
-    """The ensemble that an evaluate run scored, where only one can be meant."""
+    """The ensemble that an evaluate run scored: the one that it names, else the only one with its settings."""
+    named = read_json(path / "evaluation.json").get("ensemble") if (path / "evaluation.json").exists() else None
+    if named and RunDir(path.parent.parent / "ensemble" / named).done:
+        return path.parent.parent / "ensemble" / str(named)
     wanted = [_settings(config, {"evaluate"}), config.get("seed")]
     found = []
     for folder in sorted((path.parent.parent / "ensemble").glob("*")):
