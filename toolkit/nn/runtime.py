@@ -14,8 +14,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -26,7 +27,6 @@ Forward = Callable[[Inputs], Any]
 # (inputs, targets (b, k), sample weights (b,)) -> mean loss of the batch, number of right answers; not yet fetched.
 TrainStep = Callable[[Inputs, np.ndarray, np.ndarray], tuple[Any, Any]]
 
-_devices: list[Any] = []  # those of TensorFlow, once it has looked for them
 _NOISE = re.compile(rb"^(WARNING: All log messages before absl|To enable the following instructions|[IWE]\d{4} |"
                     rb"\d{4}-\d\d-\d\d [\d:.]+: [IWE] )")  # fmt: skip
 
@@ -76,10 +76,7 @@ def setup(*, threads: int | None = None, deterministic: bool = False, seed: int 
 def _setup_tensorflow(threads: int | None, deterministic: bool) -> None:
     import tensorflow as tf
 
-    # Where there is no GPU, the first look for one may complain, whatever the log level that another library left.
-    with nullcontext() if _devices else _quiet_stderr():
-        gpus = tf.config.list_physical_devices("GPU")
-    _devices[:] = tf.config.list_physical_devices()
+    gpus = _tensorflow_gpus()
     with suppress(RuntimeError, ValueError):  # both can be set only before the first operation of a process
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -91,6 +88,18 @@ def _setup_tensorflow(threads: int | None, deterministic: bool) -> None:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+@cache
+def _tensorflow_gpus() -> tuple[Any, ...]:
+    """The GPUs that TensorFlow sees, looked for once a process.
+
+    Where there is none, the first look may complain, whatever the log level that another library left.
+    """
+    import tensorflow as tf
+
+    with _quiet_stderr():
+        return tuple(tf.config.list_physical_devices("GPU"))
 
 
 @contextmanager
@@ -143,9 +152,7 @@ def gpu_count() -> int:
     import keras
 
     if _on_tensorflow():
-        import tensorflow as tf
-
-        return len(tf.config.list_physical_devices("GPU"))
+        return len(_tensorflow_gpus())
     return sum(name.lower().startswith(("gpu", "cuda")) for name in keras.distribution.list_devices())
 
 
@@ -313,7 +320,7 @@ def fast_bfloat16() -> bool:
 
         if tf.config.list_physical_devices("TPU"):
             return True
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in _tensorflow_gpus()]
         return bool(details) and all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
     if keras.backend.backend() == "jax":
         import jax

@@ -19,7 +19,8 @@ from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
 SCHEMA = {
-    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "package": 2, "preview": 1, "tune-modify": 1, "votes": 1,
+    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "package": 2, "preview": 1, "votes": 1,
+    "tune-modify": 1, "tune-unfreeze": 1, "tune-compare": 1,
 }  # fmt: skip
 
 _NOT_IN_KEY = {

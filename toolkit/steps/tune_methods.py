@@ -43,8 +43,6 @@ from toolkit.tuning.search import load_study
 from toolkit.tuning.space import Searched, searched, suggest
 from toolkit.tuning.unfreezing import Attempt, optimise, relative_error_drop
 
-SCHEMA = 1
-
 
 class MethodResult(StepResult):
     """What a method found.
@@ -158,7 +156,10 @@ def modify_step(project: Project) -> MethodResult:
 def unfreeze_step(project: Project, attempts: int) -> MethodResult:
     """Sequential search that unfreezes one more layer where a set does not improve (report D)."""
     config, (cleaned_key, development) = project.config, _development(project)
-    run = project.run("tune-unfreeze", make_key("tune-unfreeze", SCHEMA, keys.tune_key(config, cleaned_key), attempts))
+    run = project.run(
+        "tune-unfreeze",
+        make_key("tune-unfreeze", keys.SCHEMA["tune-unfreeze"], keys.tune_key(config, cleaned_key), attempts),
+    )
     space, objective = _space(project), trial_metric(config)
     needed = ("model.unfreeze", "train.learning_rate", "train.batch_size")
 
@@ -200,7 +201,9 @@ def compare_step(project: Project, methods: Sequence[str], epochs: int, others: 
     projects = [project, *others]
     ready = [_development(one) for one in projects]
     searched = [keys.tune_key(one.config, key) for one, (key, _) in zip(projects, ready, strict=True)]
-    run = project.run("tune-compare", make_key("tune-compare", SCHEMA, searched, list(methods), epochs))
+    run = project.run(
+        "tune-compare", make_key("tune-compare", keys.SCHEMA["tune-compare"], searched, list(methods), epochs)
+    )
     objective = trial_metric(config)
 
     def compute(run: RunDir) -> dict[str, Any]:

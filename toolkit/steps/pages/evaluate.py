@@ -12,6 +12,7 @@ from toolkit.evaluation.local_tests import LocalTest, Noisy, by_corruption, mean
 from toolkit.manifest import Manifest
 from toolkit.metrics import Metric, Scores
 from toolkit.report import Badge, Block, Cell, Code, Column, Figure, Figures, Interval, Mark, Note, Row, Section, Table
+from toolkit.report.formatting import span
 from toolkit.steps.pages.ensemble import measure
 from toolkit.steps.pages.evaluate_classes import class_sections, reliability_section
 from toolkit.steps.pages.evaluate_pictures import wrong_sections
@@ -78,7 +79,7 @@ def _glance(found: Evaluated) -> Section:
     grouped = {name: mean_accuracy(same) for name, same in by_corruption(found.tests).items()}
     worst = min(grouped, key=lambda name: grouped[name].value)
     tiles = [
-        Figure("estimated hidden score", f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f} %", "90 % interval",
+        Figure("estimated hidden score", span(estimate.low, estimate.high, "percent", 1), "90 % interval",
                "warn"),
         Figure("clean local score", found.clean.accuracy.value, f"{len(found.holdout):,} pictures", "plain", "percent",
                1),
