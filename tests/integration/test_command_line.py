@@ -34,6 +34,12 @@ def test_importing_the_notebook_api_loads_none_of_the_heavy_packages():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", ["toolkit", "toolkit.cli"])
+def test_the_package_itself_can_be_run(module):
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("toolkit ")
+
+
 def call(*arguments, cwd=None):
     return subprocess.run(
         [sys.executable, "-m", "toolkit.cli", *arguments], capture_output=True, text=True, cwd=cwd, check=False

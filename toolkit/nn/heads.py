@@ -25,6 +25,8 @@ _POOLING = {
 }
 _GEM_POWER = 3.0
 _GEM_SMALLEST = 1e-6
+_DROPOUT = "head_dropout_{}"
+_FEATURE_DROPOUT = "head_feature_dropout"
 
 
 def build_model(
@@ -103,9 +105,15 @@ def add_head(
     batch_norm: bool,
     seed: int,
     feature_dropout: float = 0.0,
+    adjustable: bool = False,
 ) -> Any:
-    """Put the dense layers and the softmax on symbolic features `(n, d)`; arguments as in `build_model`."""
-    rates = [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
+    """Put the dense layers and the softmax on symbolic features `(n, d)`; arguments as in `build_model`.
+
+    With `adjustable`, `set_dropout` can change the rates of the finished model, but for dropout of features at rate 0,
+    which is no layer.
+    """
+    dropped = AdjustableDropout if adjustable else kl.Dropout
+    rates = _rates(dropout, layers)
     if layers > len(units) or layers > len(rates):
         raise ConfigError(
             f"`model.head.layers` is {layers}, but `model.head.units` has {len(units)} widths and `model.head.dropout` "
@@ -113,7 +121,7 @@ def add_head(
         )
     x = features
     if feature_dropout:
-        x = kl.Dropout(feature_dropout, seed=seed + len(units) + 1, name="head_feature_dropout")(x)
+        x = dropped(feature_dropout, seed=seed + len(units) + 1, name=_FEATURE_DROPOUT)(x)
     for number in range(layers):
         x = kl.Dense(
             int(units[number]),
@@ -130,10 +138,49 @@ def add_head(
             raise ConfigError(
                 f"`model.head.activation` is {activation!r}, which Keras does not know. Common ones: relu, gelu, swish."
             ) from error
-        x = kl.Dropout(rates[number], seed=seed + number, name=f"head_dropout_{number}")(x)
+        x = dropped(rates[number], seed=seed + number, name=_DROPOUT.format(number))(x)
     initializer = keras.initializers.GlorotUniform(seed=seed + layers)
     logits = kl.Dense(n_classes, kernel_initializer=initializer, name="head_logits")(x)
     return kl.Activation("softmax", dtype="float32", name="probabilities")(logits)
+
+
+class AdjustableDropout(kl.Dropout):  # type: ignore[misc]
+    """Dropout whose rate is a variable, so that a compiled step can be used at another rate."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the variable, with the rate that the layer was made with."""
+        self.share = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(self.rate), trainable=False, name="rate"
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """As Keras's: each value is kept with probability 1 − rate and divided by it; outside training all are kept."""
+        if not training:
+            return inputs
+        drawn = keras.random.uniform(ops.shape(inputs), seed=self.seed_generator, dtype="float32")
+        scaled = inputs / ops.cast(1.0 - self.share, inputs.dtype)
+        return ops.where(drawn >= self.share, scaled, ops.zeros_like(scaled))
+
+
+def set_dropout(model: Any, dropout: float | Sequence[float], feature_dropout: float) -> None:
+    """Change the rates of a model whose head is adjustable.
+
+    Args:
+        model: With a head of `add_head`.
+        dropout: Rate after each dense layer in 0–1: one, or one a layer.
+        feature_dropout: Rate before the first of them; without effect where the head was built without it.
+    """
+    layers = {layer.name: layer for layer in model.layers if isinstance(layer, AdjustableDropout)}
+    if _FEATURE_DROPOUT in layers:
+        layers[_FEATURE_DROPOUT].share.assign(feature_dropout)
+    numbered = [layers[name] for name in map(_DROPOUT.format, range(len(layers))) if name in layers]
+    for layer, rate in zip(numbered, _rates(dropout, len(numbered)), strict=False):
+        layer.share.assign(rate)
+
+
+def _rates(dropout: float | Sequence[float], layers: int) -> list[float]:
+    return [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
 
 
 def backbone_of(model: Any) -> Any:

@@ -77,6 +77,7 @@ def build_trial_model(
     batch_norm: bool = True,
     feature_dropout: float = 0.0,
     seed: int = 0,
+    adjustable: bool = False,
 ) -> Any:
     """Build what a search trial trains: everything behind the cut, with the same head as `heads.build_model`.
 
@@ -90,6 +91,7 @@ def build_trial_model(
         batch_norm: Whether each dense layer is followed by batch normalisation.
         feature_dropout: Rate in 0–1 of dropout before the first dense layer, or the class layer.
         seed: Of the head's weights and of dropout, and the new global seed.
+        adjustable: Whether `heads.set_dropout` can change the rates later.
 
     Returns:
         A `keras.Model` from what `cut.prefix` returns to probabilities `(n, k)` float32, all of it trainable.
@@ -105,7 +107,9 @@ def build_trial_model(
         for member in suffix.layers:
             member.trainable = True
         features = pool(suffix(fed), cut.pooling)
-    outputs = add_head(features, n_classes, layers, units, dropout, activation, batch_norm, seed, feature_dropout)
+    outputs = add_head(
+        features, n_classes, layers, units, dropout, activation, batch_norm, seed, feature_dropout, adjustable
+    )
     return keras.Model(fed, outputs, name="trial")
 
 

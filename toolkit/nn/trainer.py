@@ -14,6 +14,7 @@ from toolkit.errors import TrainingError
 from toolkit.nn.averaging import EpochAverage
 from toolkit.nn.batch_statistics import update_batch_norm
 from toolkit.nn.checkpoint import Progress, restore, snapshot
+from toolkit.nn.compiled_steps import compiled_step
 from toolkit.nn.ema import WeightAverage
 from toolkit.nn.feeding import Feeder
 from toolkit.nn.layer_decay import layer_scales
@@ -159,6 +160,12 @@ class Trainer:
         return float(np.mean(losses)), right / (data.steps * data.batch_size)
 
     def _compile(self) -> tuple[Any, Any]:
+        recipe = self._recipe
+        drawn = (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.clip_norm, recipe.layer_decay,
+                 recipe.loss, recipe.focal_gamma, self.data.accumulate, self._policy)  # fmt: skip
+        return compiled_step(self._model, drawn, self._make_step)
+
+    def _make_step(self) -> tuple[Any, Any]:
         recipe, model = self._recipe, self._model
         optimizer = build_optimizer(
             recipe.optimizer,

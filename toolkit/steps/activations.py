@@ -18,7 +18,7 @@ from toolkit.artifacts import make_key
 from toolkit.config import Config
 from toolkit.evaluation.corruptions import corrupt
 from toolkit.steps.activation_store import ActivationStore
-from toolkit.steps.networks import Augment, augmentation
+from toolkit.steps.networks import Augment, augmentation, head_settings
 from toolkit.steps.project import Project
 
 Read = Callable[[Sequence[str]], np.ndarray]
@@ -39,6 +39,7 @@ class Activations:
 
     def __init__(self, project: Project, config: Config, folder: Path, store: ActivationStore | None = None) -> None:
         from toolkit.nn.backbones import build_backbone
+        from toolkit.nn.runtime import setup
         from toolkit.nn.splitting import split_at
 
         self._project = project
@@ -51,6 +52,8 @@ class Activations:
         source = project if same_pixels else Project(config, project.console)
         self._read: Read = source.pixels(project.manifest, project.hashes).read
         model = config.model
+        # Random weights must be the same in every worker, since all read the caches of the first.
+        setup(seed=config.seed)
         backbone = build_backbone(model.backbone, config.data.image_size, model.weights, model.backbone_options)
         self.cut: Any = split_at(backbone, model.unfreeze, model.pooling)
 
@@ -69,6 +72,31 @@ class Activations:
             for key in self._keys if self._store else ():
                 stack.enter_context(self._store.in_use(key))  # type: ignore[union-attr]
             yield
+
+    @contextmanager
+    def network(self, networks: Any, config: Config, n_classes: int, seed: int) -> Iterator[Any]:
+        """What is trained behind the cut; a network of the same shape is used again, with other rates and values.
+
+        Args:
+            networks: `nn.trial_networks.TrialNetworks`, which all trainings of a process may share.
+            config: Settings of the head.
+            n_classes: k.
+            seed: Of the first weights and of dropout.
+        """
+        from toolkit.nn.splitting import build_trial_model
+
+        head = config.model.head
+        shape = (
+            self._keys[0], n_classes, seed, head.layers, head.units[: head.layers], head.activation, head.batch_norm,
+            head.feature_dropout > 0,
+        )  # fmt: skip
+
+        def build() -> Any:
+            return build_trial_model(self.cut, n_classes, seed=seed, adjustable=True, **head_settings(config))
+
+        rates = {"dropout": head.dropout, "feature_dropout": head.feature_dropout}
+        with networks.lend(shape, build, seed=seed, **rates) as model:
+            yield model
 
     def augmented(self, image_ids: Sequence[str], views: int) -> Any:
         """Augmented views of training pictures; one plain view without augmentation."""

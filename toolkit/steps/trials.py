@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from toolkit.manifest import Manifest
 from toolkit.metrics import Metric, objective_metric
 from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.activations import Activations, cut_key
-from toolkit.steps.networks import head_settings, training_phases, training_settings
+from toolkit.steps.networks import training_phases, training_settings
 from toolkit.steps.project import Project
 from toolkit.steps.splits import Split, selection_split
 from toolkit.tuning.objective import Live, spread
@@ -125,10 +126,12 @@ class Trials:
         found: list[dict[str, float]] = []
         with activations.in_use():
             caches = self._caches(activations, config)
+            classes = len(self._splits[0].larger.classes)
             runs = [(split, seed) for seed in range(config.tune.seeds) for split in self._splits]
             for number, (split, seed) in enumerate(runs):
                 try:
-                    found.append(self._train(config, params, activations.cut, caches, split, seed, live, number))
+                    with activations.network(self.networks, config, classes, config.seed + 7919 * seed) as model:
+                        found.append(self._train(config, params, model, caches, split, seed, live, number))
                 finally:
                     release()
                 if found[-1].pop("ended"):
@@ -146,7 +149,7 @@ class Trials:
         self,
         config: Config,
         params: Mapping[str, Any],
-        cut: Any,
+        model: Any,
         caches: _Caches,
         split: Split,
         seed: int,
@@ -155,13 +158,11 @@ class Trials:
     ) -> dict[str, float]:
         from toolkit.nn.feeding import Feeder
         from toolkit.nn.phases import train_phases
-        from toolkit.nn.splitting import build_trial_model
         from toolkit.nn.training import Validation
 
         settings, training, selection = config.tune, split.larger, split.smaller
         classes = len(training.classes)
         own = config.seed + 7919 * seed
-        model = build_trial_model(cut, classes, seed=own, **head_settings(config))
         feeder = Feeder(
             caches.training.load,
             training.image_ids.tolist(),
@@ -188,6 +189,13 @@ class Trials:
             **training_settings(config, training.class_counts()),
         )
         return {**self._scores(config, model, caches, split), "ended": ended[-1]}
+
+    @cached_property
+    def networks(self) -> Any:
+        """The networks that trials share, an `nn.trial_networks.TrialNetworks`."""
+        from toolkit.nn.trial_networks import TrialNetworks
+
+        return TrialNetworks()
 
     def _compared(
         self, config: Config, number: int, record: Any, model: Any, caches: _Caches, split: Split

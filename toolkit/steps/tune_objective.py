@@ -56,6 +56,8 @@ class FoldObjective:
                 project = Project(apply(project.config, {"seed": seed}), project.console)
             store = ActivationStore(self._folder / f"fold{fold}-seed{seed}")
             self._trials[key] = Trials(project, [self._splits[fold]], store)
+            # One set of kept networks for all folds and seeds, so that memory does not grow with their number.
+            self._trials[key].networks = next(iter(self._trials.values())).networks
         settings = {**self._fixed, **parameters, **({} if epochs is None else {"tune.trial_epochs": epochs})}
         try:
             return self._trials[key](settings).value

@@ -19,7 +19,7 @@ from toolkit.metrics import Scores, score
 from toolkit.steps import keys
 from toolkit.steps.activation_store import ActivationStore
 from toolkit.steps.activations import Activations, cut_key
-from toolkit.steps.networks import head_settings, start, training_phases, training_settings
+from toolkit.steps.networks import start, training_phases, training_settings
 from toolkit.steps.project import Project
 
 _KEPT = 12  # small networks that stay in memory, cut and ready
@@ -85,6 +85,7 @@ class Bench:
         self._folder = folder
         self._store = ActivationStore(folder / "activations")
         self._cuts: dict[str, Activations] = {}
+        self._networks: Any = None
 
     def train(
         self,
@@ -121,6 +122,7 @@ class Bench:
     def clear(self) -> None:
         """Remove the caches; results stay."""
         self._cuts.clear()
+        self._networks = None
         self._store.clear()
 
     def _train(
@@ -130,10 +132,12 @@ class Bench:
         from toolkit.nn.phases import train_phases
         from toolkit.nn.prediction import predict
         from toolkit.nn.runtime import release
-        from toolkit.nn.splitting import build_trial_model
         from toolkit.nn.training import Validation
+        from toolkit.nn.trial_networks import TrialNetworks
 
         start(config)
+        if self._networks is None:
+            self._networks = TrialNetworks()
         activations = self._cut(self._project, config, "")
         ids, classes = self._pictures.image_ids.tolist(), len(self._pictures.classes)
         with activations.in_use():
@@ -141,20 +145,20 @@ class Bench:
             seen = [(one, *self._tested(config, one)) for one in tests]
             begin = time.monotonic()
             own = config.seed + 7919 * seed
-            model = build_trial_model(activations.cut, classes, seed=own, **head_settings(config))
             feeder = Feeder(
                 augmented.load, training.image_ids.tolist(), training.labels, classes, seed=own, workers=1,
                 sampling=config.train.sampling,
             )  # fmt: skip
             try:
-                history = train_phases(
-                    model,
-                    training_phases(config, model, feeder, epochs, "all"),
-                    Validation(plain.read, validation.image_ids.tolist(), validation.labels),
-                    on_note=self._project.console.note,
-                    **training_settings(config, training.class_counts()),
-                )
-                found = {one.name: predict(model, cache.read, names, batch_size=256) for one, cache, names in seen}
+                with activations.network(self._networks, config, classes, own) as model:
+                    history = train_phases(
+                        model,
+                        training_phases(config, model, feeder, epochs, "all"),
+                        Validation(plain.read, validation.image_ids.tolist(), validation.labels),
+                        on_note=self._project.console.note,
+                        **training_settings(config, training.class_counts()),
+                    )
+                    found = {one.name: predict(model, cache.read, names, batch_size=256) for one, cache, names in seen}
             finally:
                 release()
         return Course(

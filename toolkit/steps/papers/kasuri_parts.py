@@ -66,13 +66,14 @@ def leak_part(leaks: Mapping[str, Any], copies: Mapping[str, int], settings: Kas
     for name, title in MODES.items():
         grouped, leaking = leaks[name]["grouped"], leaks[name]["leaking"]
         gain = float(np.mean(leaking)) - float(np.mean(grouped))
-        rows.append([title, mean_sd(leaking), mean_sd(grouped), f"{100 * gain:+.1f}"])
+        rows.append([title, mean_sd(leaking), mean_sd(grouped), f"{100 * gain:+z.1f}"])
+    mixed = "1 group holds" if copies["mixed"] == 1 else f"{copies['mixed']} groups hold"
     note = (
         f"Manual settings, {settings.folds} folds, accuracy after the last epoch, mean ± sd over the folds. Leaking: "
         "each picture is drawn by itself, so that most test pictures have a copy of their pattern in training, as in "
         f"the report. Where nobody tells it, `toolkit clean` finds a twin for {copies['grouped']} of the "
-        f"{copies['pictures']} pictures by itself and puts them into common groups ({copies['mixed']} groups hold more "
-        "than one pattern)."
+        f"{copies['pictures']} pictures by itself and puts them into common groups ({mixed} more than one "
+        "pattern)."
     )
     columns = ["mode", "leaking, %", "copies share a group, %", "difference, points"]
     text = "The copies were made before the split. The report's tables do not say that they were kept together."
@@ -123,8 +124,8 @@ def mode_part(
             [
                 step["value"],
                 mean_sd(step["scores"]),
-                f"{100 * step['gain']:+.1f}",
-                f"{100 * step['low']:+.1f}",
+                f"{100 * step['gain']:+z.1f}",
+                f"{100 * step['low']:+z.1f}",
                 "yes" if step["accepted"] else "no",
             ]
             for step in steps
