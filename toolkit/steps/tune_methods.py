@@ -33,7 +33,7 @@ from toolkit.steps.trials import trial_metric
 from toolkit.steps.tune import conditions, dimension_range, tune_step
 from toolkit.steps.tune_objective import FoldObjective, HalvedSelection, setting, settings_of
 from toolkit.steps.tune_search import storage_of
-from toolkit.tuning.analysis import analyse
+from toolkit.tuning.analysis import analyse, comparable
 from toolkit.tuning.comparison import EPOCHS_A_SET, Cell, Contest, compare
 from toolkit.tuning.judging import Ledger
 from toolkit.tuning.methods import check_methods
@@ -130,11 +130,10 @@ def modify_step(project: Project) -> MethodResult:
 
     def compute(run: RunDir) -> dict[str, Any]:
         start(config)
-        complete = [trial for trial in load_study(*storage_of(config, searched)).trials if trial.value is not None]
-        scores = [trial.value or 0.0 for trial in complete]
-        analysis = analyse([trial.params for trial in complete], scores, space, direction=objective.direction)
+        told = comparable(load_study(*storage_of(config, searched)))
+        analysis = analyse(told.parameters, told.scores, space, direction=objective.direction)
         if analysis is None:
-            raise SearchError(f"{len(complete)} complete trials tell no importances. Raise `tune.trials`, tune again.")
+            raise SearchError(f"{len(told.scores)} trials tell no importances. Raise `tune.trials` and tune again.")
         evaluate = Ledger(
             FoldObjective(project, development, run.path / "activations", folds), run.path / "scores.jsonl"
         )
@@ -146,9 +145,9 @@ def modify_step(project: Project) -> MethodResult:
             )  # fmt: skip
         table = modification_table(found)
         figures = {"tuned": found.tuned.mean, "tuned_sd": found.tuned.sd, "modified": found.modified.mean}
-        told = "accepted" if found.accepted else "nothing beat the tuned settings beyond noise"
+        outcome = "accepted" if found.accepted else "nothing beat the tuned settings beyond noise"
         return _finish(project, run, found.modified.mean, found.modified.parameters, table, figures,
-                       modification_sections(found, objective.name), told)  # fmt: skip
+                       modification_sections(found, objective.name), outcome)  # fmt: skip
 
     return project.perform(run, "tune-modify", compute, MethodResult)
 

@@ -77,12 +77,14 @@ def search_sections(
     if analysis:
         sections.append(_importances(analysis))
     if complete:
-        curves = [_curve(analysis, name, space[name]) for name in space] if analysis else []
+        # Early scores are lower than the dots of complete trials: another scale.
+        final = analysis is not None and analysis.epochs is None
+        curves = [_curve(analysis, name, space[name]) for name in space] if analysis and final else []
         text = "One dot a trial, later ones stronger."
-        if analysis:
+        if curves:
             text += " Line and band: mean over all other dimensions, by fANOVA's forest, and its sd over the trees."
         sections.append(Section("Each setting by itself", text, [Slices(axes, scores, curves, metric)]))
-    if analysis and analysis.surface:
+    if analysis and analysis.surface and analysis.epochs is None:
         sections.append(_contour(analysis, complete, space, metric))
     if any(len(row.course) > 1 for row in rows):
         sections.append(_learning(rows, minimize=minimize, label=course_label or metric))
@@ -137,6 +139,9 @@ def _importances(analysis: Analysis) -> Section:
         blocks.append(Note("All trials scored alike: nothing explains a difference."))
     text = "Dimensions that exist only in some trials count for the whole space: their shares are smaller the rarer "
     text += "they exist."
+    if analysis.epochs is not None:
+        text += f" Most trials were pruned, so this is about the scores of {analysis.trials} trials after "
+        text += f"{analysis.epochs} epoch{'s' if analysis.epochs > 1 else ''}, before the pruner chose among them."
     return Section("What mattered", text, blocks)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.report import Code, Column, Figure, Figures, Line, Lines, Note, Row, Section, Table
 from toolkit.steps.pages.search import TrialRow, search_sections
-from toolkit.tuning.analysis import Analysis, analyse
+from toolkit.tuning.analysis import Analysis, analyse, comparable
 from toolkit.tuning.judging import Direction
 from toolkit.tuning.search import StudyResult, TrialRecord
 from toolkit.tuning.space import Searched
@@ -78,10 +78,12 @@ def _rows(result: StudyResult) -> list[TrialRow]:
 
 
 def _analysis(result: StudyResult, space: Mapping[str, Searched]) -> Analysis | None:
-    complete = [trial for trial in result.trials if trial.value is not None and trial.state == "complete"]
     direction: Direction = "minimize" if result.direction == "minimize" else "maximize"
-    scores = [trial.value or 0.0 for trial in complete]
-    return analyse([trial.params for trial in complete], scores, space, direction=direction)
+    found, best = comparable(result), result.best
+    return analyse(
+        found.parameters, found.scores, space, direction=direction, keep=best.params if best else None,
+        epochs=found.epochs,
+    )  # fmt: skip
 
 
 def _history(trials: list[TrialRecord], course: list[float], metric: str) -> Lines:
