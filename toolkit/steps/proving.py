@@ -14,8 +14,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from toolkit.steps.project import Project
+from toolkit.steps.renewal import mismatch
 
 if TYPE_CHECKING:
+    from toolkit.config import Config
+    from toolkit.console import Console
     from toolkit.submission.checks import Check
     from toolkit.submission.verify import WorkerResult
 
@@ -130,6 +133,20 @@ def same_accuracy(where: str, there: float, here: float, pictures: int) -> Check
     """
     message = f"{where} {there:.6f}, here {here:.6f} on {pictures} pictures"
     return CheckRecord(name="same accuracy as evaluate", ok=abs(there - here) <= 1e-9, message=message)
+
+
+def same_setting(config: Config, console: Console) -> list[CheckRecord]:
+    """What the card and the console say of a package whose batch normalisation is not that of the ensemble.
+
+    Args:
+        config: All settings.
+        console: Is told at once.
+    """
+    told = mismatch(config)
+    if told is None:
+        return []
+    console.note(told)
+    return [CheckRecord(name="batch_norm", ok=True, message=told)]
 
 
 def renewed(there: float, here: float, pictures: int) -> CheckRecord:
