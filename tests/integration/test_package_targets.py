@@ -67,6 +67,29 @@ def test_kaggle_writes_what_predict_predicts_in_the_form_of_the_sample(contest, 
     assert page.count("✓") == len(found["checks"])
 
 
+@pytest.mark.slow
+def test_packages_renew_batch_normalisation_as_the_ensemble_does_unless_told_otherwise(contest, expected, tmp_path):
+    renew = "ensemble.batch_norm=target"
+    done = toolkit("predict", "-c", contest / "contest.yaml", "--data", contest / "test", "-o", tmp_path / "p.npz",
+                   "--set", renew)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = Predictions.load(tmp_path / "p.npz")
+    renewed = dict(zip(made.image_id.tolist(), made.labels.tolist(), strict=True))
+    assert renewed != expected
+    settings = ("package.test_source=test", "package.sample=sample_submission.csv", renew)
+    told = ("package.batch_norm=train",)
+    for more, labels, name in ((), renewed, "batch_norm: target"), (told, expected, "batch_norm"):
+        found = result(package(contest, "kaggle", *settings, *more))
+        with Path(found["path"]).open(encoding="utf-8") as stream:
+            assert {f"{row['id']}.png": int(row["label"]) for row in csv.DictReader(stream)} == labels
+        card = json.loads(Path(found["card"]).read_text(encoding="utf-8"))
+        assert name in card["verified"]
+        assert name in {check["name"] for check in found["checks"]}
+    code = result(package(contest, "codabench", renew))
+    told = {check["name"]: check["message"] for check in code["checks"]}
+    assert "against train" in told["batch_norm: target"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit.submission import sandbox
 from toolkit.submission.bundle import PROBABILITIES
-from toolkit.submission.checks import UNSAFE, Check, inspect, open_archive
+from toolkit.submission.checks import UNSAFE, Check, inspect, is_result, open_archive
 from toolkit.submission.label_files import LabelFile, find_labels, paired, to_labels
 from toolkit.submission.outcome import judge_predictions, read_expected, read_scores
 from toolkit.submission.permutation import judge_order
@@ -162,7 +162,7 @@ def _run(archive: zipfile.ZipFile, task: Task, worker: _Worker, checks: list[Che
         checks.extend(judge_versions(archive, worker.python, ran.exit_code == 0, ran.log))
         goes_on = ran.exit_code is not None
     expected = read_expected(task.input_data)
-    predictions, judged = judge_predictions(places.output, expected)
+    predictions, judged = judge_predictions(places.output, expected, () if is_result(archive) else archive.namelist())
     checks.extend(judged)
     checks.extend(_order(task, places.output, predictions, expected.label_values))
     kept = places.output / PROBABILITIES
