@@ -144,6 +144,35 @@ def test_half_the_bits_and_fewer_members_are_proven_and_their_cost_is_said(conte
     assert any(check["name"] == "speed" for check in small["checks"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["savedmodel", "onnx"])
+def test_exported_networks_are_proven_verified_and_the_same_bytes_again(contest, runtime):
+    if runtime == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    first = result(package(contest, "codabench", f"package.runtime={runtime}"))
+    checks = {check["name"]: check for check in first["checks"]}
+    assert ", 0 of " in checks["same predictions as in training"]["message"]
+    assert first["worker_accuracy"] == pytest.approx(first["local_accuracy"])
+    verified = toolkit("verify", first["path"], "--json")
+    assert verified.returncode == 0, verified.stderr
+    Path(first["path"]).unlink()
+    again = result(package(contest, "codabench", f"package.runtime={runtime}"))
+    assert not again["reused"] and again["sha256"] == first["sha256"]
+
+
+@pytest.mark.slow
+def test_the_fewest_of_several_members_are_packed_and_every_number_is_costed(contest):
+    tiny = ["model.backbone=tiny_vgg", "model.weights=none", "model.unfreeze=all", "model.head.layers=0",
+            "train.epochs=2", "ensemble.tuned=never", "ensemble.vote=mean",
+            "ensemble.members=[{seed: 1}, {seed: 2}, {train.epochs: 1}]"]  # fmt: skip
+    found = result(package(contest, "codabench", *tiny, "package.members=fewest"))
+    assert [cost["choice"] for cost in found["costs"]] == ["1", "2", "3", "4", "5", "6", "average"] * 2
+    chosen = next(cost for cost in found["costs"] if cost["chosen"])
+    assert chosen["members"] % 2 == 0 and not chosen["float16"], "each member with all of its folds"
+    assert found["worker_accuracy"] == pytest.approx(chosen["accuracy"])
+
+
 def test_what_does_not_fit_is_refused_with_what_would(contest):
     done = package(contest, "codabench", "package.max_mb=1")
     assert "package.float16: true" in done.stderr and "package.members: fit" in done.stderr

@@ -27,6 +27,7 @@ from toolkit.steps.proving import (
     same_accuracy,
     same_probabilities,
     same_setting,
+    ties,
 )
 from toolkit.steps.sizing import choose
 
@@ -88,7 +89,7 @@ def package_codabench(
     local = float((chosen.local.labels == holdout.labels).mean())
     if renewal.statistics(config) == "train":
         checks.append(same_probabilities(proof.probabilities, chosen.local.probabilities, packing.words))
-        checks.append(same_accuracy("worker", accuracy, local, len(holdout)))
+        checks.append(same_accuracy("worker", accuracy, local, len(holdout), ties(chosen.local.probabilities)))
     else:
         checks.append(renewed(accuracy, local, len(holdout)))
     checks += same_setting(config, project.console)

@@ -25,7 +25,7 @@ from toolkit.steps.packed_scores import packed_scores, renewed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
-from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy, same_setting
+from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy, same_setting, ties
 from toolkit.steps.sizing import choose
 from toolkit.steps.verify_kernel import kernel_python
 
@@ -109,7 +109,8 @@ def package_kernel(
     checks += runs
     local = float((chosen.local.labels == ensemble.split.smaller.labels).mean())
     if renewal.statistics(config) == "train":
-        checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller)))
+        undecided = ties(chosen.local.probabilities)
+        checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller), undecided))
     else:
         checks.append(renewed(accuracy, local, len(ensemble.split.smaller)))
     checks += same_setting(config, project.console)

@@ -122,7 +122,7 @@ def same_probabilities(there: np.ndarray | None, here: np.ndarray, where: str) -
     return CheckRecord(name=name, ok=largest <= _CLOSE and not other.any(), message=message)
 
 
-def same_accuracy(where: str, there: float, here: float, pictures: int) -> CheckRecord:
+def same_accuracy(where: str, there: float, here: float, pictures: int, undecided: int = 0) -> CheckRecord:
     """Whether a run of the package scores what its networks score in this process.
 
     Args:
@@ -130,9 +130,18 @@ def same_accuracy(where: str, there: float, here: float, pictures: int) -> Check
         there: Accuracy there.
         here: Accuracy here, on the same pictures.
         pictures: How many they are.
+        undecided: How many of them may be labelled either way, as `ties` counts them.
     """
     message = f"{where} {there:.6f}, here {here:.6f} on {pictures} pictures"
-    return CheckRecord(name="same accuracy as evaluate", ok=abs(there - here) <= 1e-9, message=message)
+    return CheckRecord(
+        name="same accuracy as evaluate", ok=abs(there - here) <= undecided / pictures + 1e-9, message=message
+    )
+
+
+def ties(probabilities: np.ndarray) -> int:
+    """How many rows of `(n, k)` have two best classes that differ by no more than runtimes may."""
+    top = np.sort(probabilities, axis=1)[:, -2:]
+    return int((top[:, 1] - top[:, 0] <= _CLOSE).sum())
 
 
 def same_setting(config: Config, console: Console) -> list[CheckRecord]:

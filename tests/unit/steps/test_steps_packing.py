@@ -6,7 +6,7 @@ import pytest
 from toolkit.ensembling.blending import Blend
 from toolkit.steps.package_parts import Parts, best_members
 from toolkit.steps.packed_scores import moved
-from toolkit.steps.proving import same_probabilities
+from toolkit.steps.proving import same_accuracy, same_probabilities, ties
 from toolkit.steps.results import Interval
 
 
@@ -43,6 +43,13 @@ def test_predictions_of_another_runtime_must_be_within_a_ten_thousandth(change, 
     assert same_probabilities(here + change, here, "there").ok == ok
     assert not same_probabilities(None, here, "there").ok
     assert not same_probabilities(here[:, ::-1], here, "there").ok
+
+
+def test_only_pictures_that_may_be_labelled_either_way_may_change_the_accuracy():
+    here = np.array([[0.5, 0.49995, 0.00005], [0.6, 0.3, 0.1]])
+    assert ties(here) == 1
+    assert same_accuracy("there", 0.5, 1.0, 2, ties(here)).ok
+    assert not same_accuracy("there", 0.0, 1.0, 2, ties(here)).ok and not same_accuracy("there", 0.5, 1.0, 2).ok
 
 
 def test_an_estimate_moves_by_the_difference_and_widens_by_its_margin():
