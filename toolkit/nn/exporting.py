@@ -69,6 +69,8 @@ def export_savedmodel(model: Any, folder: Path) -> None:
     holder.state = [variable.value for variable in model.variables]
     holder.serve = serve
     tf.saved_model.save(holder, str(folder), signatures={"serving_default": serve})
+    # Hashes of the other files and a random name: nothing needs it, and without it the bytes are always the same.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
 
 
 def export_onnx(model: Any, path: Path) -> None:
