@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolkit.submission.environments import Pins
 
 _TRIAL = (24, 61, 83)  # pictures, height, width: none of which a network is likely to want
+_LOG_LINES, _LOG_WIDTH = 15, 300  # of the log that is shown
 _MEANINGLESS = {"scores", "label order"}  # on pictures of noise
 
 
@@ -58,7 +59,8 @@ class VerifyResult(Result):
         """What the programs wrote, where something is wrong."""
         if self.ok:
             return ["Nothing found that would make it fail."]
-        return ["The end of the log:", *self.log.strip().splitlines()[-15:]] if self.log.strip() else []
+        last = [_shorten(line) for line in self.log.strip().splitlines() if line.strip()][-_LOG_LINES:]
+        return ["The end of the log:", *last] if last else []
 
     def raise_if_wrong(self) -> None:
         """Raise `SubmissionError` where a check does not hold, so that scripts see exit code 1."""
@@ -68,6 +70,11 @@ class VerifyResult(Result):
                 f"{self.path.name} would fail: {len(failed)} of {len(self.checks)} checks do not hold "
                 f"({', '.join(check.name for check in failed)})."
             )
+
+
+def _shorten(line: str) -> str:
+    """A line of a log as it is shown: Keras writes whole configurations into one."""
+    return line if len(line) <= _LOG_WIDTH else f"{line[: _LOG_WIDTH // 2]} … {line[-_LOG_WIDTH // 2 :]}"
 
 
 def verify(
