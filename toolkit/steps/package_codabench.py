@@ -29,6 +29,7 @@ from toolkit.steps.proving import (
     same_setting,
     ties,
 )
+from toolkit.steps.size_costs import cost_of_choice
 from toolkit.steps.sizing import choose
 
 
@@ -92,7 +93,7 @@ def package_codabench(
         checks.append(same_accuracy("worker", accuracy, local, len(holdout), ties(chosen.local.probabilities)))
     else:
         checks.append(renewed(accuracy, local, len(holdout)))
-    checks += same_setting(config, project.console)
+    checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [check for check in checks if not check.ok]
     if failed:
         raise SubmissionError(

@@ -26,6 +26,7 @@ from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
 from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy, same_setting, ties
+from toolkit.steps.size_costs import cost_of_choice
 from toolkit.steps.sizing import choose
 from toolkit.steps.verify_kernel import kernel_python
 
@@ -113,7 +114,7 @@ def package_kernel(
         checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller), undecided))
     else:
         checks.append(renewed(accuracy, local, len(ensemble.split.smaller)))
-    checks += same_setting(config, project.console)
+    checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     if failed:
         raise SubmissionError(

@@ -8,6 +8,7 @@ from toolkit.steps.package_parts import Parts, best_members
 from toolkit.steps.packed_scores import moved
 from toolkit.steps.proving import same_accuracy, same_probabilities, ties
 from toolkit.steps.results import Interval
+from toolkit.steps.size_costs import Cost, cost_of_choice
 
 
 def rows(labels, right):
@@ -50,6 +51,19 @@ def test_only_pictures_that_may_be_labelled_either_way_may_change_the_accuracy()
     assert ties(here) == 1
     assert same_accuracy("there", 0.5, 1.0, 2, ties(here)).ok
     assert not same_accuracy("there", 0.0, 1.0, 2, ties(here)).ok and not same_accuracy("there", 0.5, 1.0, 2).ok
+
+
+@pytest.mark.parametrize(("difference", "real"), [(-0.2, True), (-0.05, False), (0.0, False)])
+def test_what_the_packed_choice_costs_is_said_on_the_card(difference, real):
+    def cost(choice, members, megabytes, **more):
+        return Cost(choice=choice, members=members, float16=False, accuracy=0.5, margin=0.1, megabytes=megabytes,
+                    **{"difference": 0.0, **more})  # fmt: skip
+
+    costs = [cost("1", 1, 14.0), cost("2", 2, 28.0), cost("average", 1, 14.0, difference=difference, chosen=True)]
+    (check,) = cost_of_choice(costs)
+    assert check.ok and f"14.0 MB for 28.0 MB: {100 * difference:+.1f} ± 10.0 points" in check.message
+    assert ("real loss" in check.message) == real
+    assert cost_of_choice([]) == [] == cost_of_choice(costs[:2])
 
 
 def test_an_estimate_moves_by_the_difference_and_widens_by_its_margin():
