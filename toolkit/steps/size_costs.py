@@ -37,19 +37,23 @@ class Cost(BaseModel):
 
 
 def cost_of_choice(costs: Sequence[Cost]) -> list[CheckRecord]:
-    """What the packed choice costs against all networks in full; nothing where other choices were not looked at.
+    """What the packed choice costs against all networks in full; nothing where these are packed.
 
     Args:
         costs: Every choice, the packed one marked.
     """
     packed = next((cost for cost in costs if cost.chosen), None)
-    if packed is None:
-        return []
-    full = max((cost for cost in costs if not cost.float16 and cost.choice != "average"), key=lambda cost: cost.members)
-    words = (
-        f"{100 * packed.difference:+.1f} ± {100 * packed.margin:.1f} points on the holdout against all networks in full"
+    full = max(
+        (cost for cost in costs if not cost.float16 and cost.choice != "average"),
+        key=lambda cost: cost.members,
+        default=None,
     )
-    message = f"{packed.megabytes:.1f} MB for {full.megabytes:.1f} MB: {words}"
+    if packed is None or full is None or packed == full:
+        return []
+    points = f"{100 * packed.difference:+.1f} ± {100 * packed.margin:.1f} points"
+    message = (
+        f"{packed.megabytes:.1f} MB for {full.megabytes:.1f} MB: {points} on the holdout against all networks in full"
+    )
     if packed.difference + packed.margin < 0:
         message += ". That is a real loss: see what the other choices cost"
     return [CheckRecord(name="cost of size", ok=True, message=message)]

@@ -64,6 +64,7 @@ def test_what_the_packed_choice_costs_is_said_on_the_card(difference, real):
     assert check.ok and f"14.0 MB for 28.0 MB: {100 * difference:+.1f} ± 10.0 points" in check.message
     assert ("real loss" in check.message) == real
     assert cost_of_choice([]) == [] == cost_of_choice(costs[:2])
+    assert cost_of_choice([cost("1", 1, 14.0), cost("2", 2, 28.0, chosen=True)]) == []
 
 
 def test_an_estimate_moves_by_the_difference_and_widens_by_its_margin():
