@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.submission.verify import WorkerResult
 
 _SPEED = re.compile(r"loaded in ([\d.]+) s, predicted (\d+) pictures in ([\d.]+) s")
-_MANY, _SLACK = 256, 10
+_MANY, _SLACK = 256, 10  # pictures from which on the speed is known; else its largest error
 _CLOSE = 1e-4  # between probabilities of two runtimes
 _MARGIN = 0.8  # of the time limit: the contest's machine may be slower than this one
 
@@ -208,7 +208,8 @@ def foretell(log: str, hidden_images: int | None, time_limit_s: float) -> CheckR
     if speed is None:
         return None
     few = speed.images < _MANY
-    told = f"{'at least ' if few else ''}{speed.images_per_second:.0f} pictures/s here"
+    digits = 0 if speed.images_per_second >= 10 else 1
+    told = f"{'at least ' if few else ''}{speed.images_per_second:.{digits}f} pictures/s here"
     if hidden_images is None:
         possible = int(max(_MARGIN * time_limit_s - speed.loading_s, 0) * speed.images_per_second)
         return CheckRecord(name="speed", ok=True, message=f"{told}: {possible:,} in {time_limit_s:g} s")

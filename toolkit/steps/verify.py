@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolkit.submission.environments import Pins
 
 _TRIAL = (24, 61, 83)  # pictures, height, width: none of which a network is likely to want
+_TIMED = 300  # pictures where the time is asked for: few tell little but how long it takes to start
 _LOG_LINES, _LOG_WIDTH = 15, 300  # of the log that is shown
 _MEANINGLESS = {"scores", "label order"}  # on pictures of noise
 
@@ -128,7 +129,7 @@ def verify(
         tempfile.TemporaryDirectory(prefix="verify-") as scratch,
         (console or Console(quiet=True)).progress("Running it as the contest does") as on_progress,
     ):
-        place = bundle or _trial_bundle(path, Path(scratch) / "bundle")
+        place = bundle or _trial_bundle(path, Path(scratch) / "bundle", _TIMED if hidden_images else _TRIAL[0])
         result = run_worker(path, place, python=python, time_limit_s=time_limit_s, max_mb=max_mb)
         on_progress(1, 1)
     checks = [_integrity(path), *records(result.checks), CheckRecord(name="runtime", ok=True, message=told)]
@@ -205,13 +206,13 @@ def _table(path: Path, sample: Path | None) -> VerifyResult:
     return VerifyResult(step="verify", path=path, ok=all(check.ok for check in checks), checks=checks)
 
 
-def _trial_bundle(path: Path, folder: Path) -> Path:
+def _trial_bundle(path: Path, folder: Path, count: int) -> Path:
     """A bundle of noise for a submission whose contest is not known."""
     from toolkit.submission.bundle import CLASSES_FILE, write_bundle
 
     said = _constants(path)
     names = [str(name) for name in said.get("CLASS_NAMES", ("0", "1"))]
-    count, height, width = _TRIAL
+    _, height, width = _TRIAL
     pictures = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
     write_bundle(
         folder, pictures, np.arange(count) % len(names), class_names=names, title="trial",
