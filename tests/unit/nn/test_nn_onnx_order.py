@@ -6,6 +6,7 @@ import pytest
 from toolkit.nn.onnx_order import put_in_order
 
 onnx = pytest.importorskip("onnx")
+reference = pytest.importorskip("onnx.reference")
 
 
 def graph(prefix, swap):
@@ -36,6 +37,6 @@ def test_names_and_order_of_what_computes_the_same_become_the_same():
     first, second = (model.SerializeToString(deterministic=True) for model in models)
     assert first == second
     x = np.arange(4, dtype=np.float32)
-    run = onnx.reference.ReferenceEvaluator(models[0]).run(None, {"pictures": x})[0]
+    run = reference.ReferenceEvaluator(models[0]).run(None, {"pictures": x})[0]
     np.testing.assert_array_equal(run, (x + 2) * (x + 3) + 2)
     assert len(models[0].graph.initializer) == 2
