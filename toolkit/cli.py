@@ -185,7 +185,7 @@ def verify(
     python: Annotated[str | None, typer.Option("--python", help="Interpreter with the contest's packages.")] = None,
     runtime: Annotated[
         str | None,
-        typer.Option("--runtime", help="Versions to run it in: tensorflow=2.17.1,keras=3.4.1."),
+        typer.Option("--runtime", help="Versions to run it in: tensorflow=2.17.1,keras=3.4.1,python=3.11; or current."),
     ] = None,
     time_limit: Annotated[float | None, typer.Option("--time-limit", min=1.0, help="Seconds for each step.")] = None,
     max_mb: Annotated[float, typer.Option("--max-mb", help="Largest zip in MB.")] = 500.0,

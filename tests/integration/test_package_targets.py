@@ -67,6 +67,29 @@ def test_kaggle_writes_what_predict_predicts_in_the_form_of_the_sample(contest, 
     assert page.count("✓") == len(found["checks"])
 
 
+@pytest.mark.slow
+def test_packages_renew_batch_normalisation_as_the_ensemble_does_unless_told_otherwise(contest, expected, tmp_path):
+    renew = "ensemble.batch_norm=target"
+    done = toolkit("predict", "-c", contest / "contest.yaml", "--data", contest / "test", "-o", tmp_path / "p.npz",
+                   "--set", renew)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = Predictions.load(tmp_path / "p.npz")
+    renewed = dict(zip(made.image_id.tolist(), made.labels.tolist(), strict=True))
+    assert renewed != expected
+    settings = ("package.test_source=test", "package.sample=sample_submission.csv", renew)
+    told = ("package.batch_norm=train",)
+    for more, labels, name in ((), renewed, "batch_norm: target"), (told, expected, "batch_norm"):
+        found = result(package(contest, "kaggle", *settings, *more))
+        with Path(found["path"]).open(encoding="utf-8") as stream:
+            assert {f"{row['id']}.png": int(row["label"]) for row in csv.DictReader(stream)} == labels
+        card = json.loads(Path(found["card"]).read_text(encoding="utf-8"))
+        assert name in card["verified"]
+        assert name in {check["name"] for check in found["checks"]}
+    code = result(package(contest, "codabench", renew))
+    told = {check["name"]: check["message"] for check in code["checks"]}
+    assert "against train" in told["batch_norm: target"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -119,6 +142,35 @@ def test_half_the_bits_and_fewer_members_are_proven_and_their_cost_is_said(conte
     card = json.loads(Path(small["card"]).read_text(encoding="utf-8"))
     assert card["scores"]["clean"] == pytest.approx(chosen["accuracy"]) and 0 <= card["scores"]["noisy"] <= 1
     assert any(check["name"] == "speed" for check in small["checks"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["savedmodel", "onnx"])
+def test_exported_networks_are_proven_verified_and_the_same_bytes_again(contest, runtime):
+    if runtime == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    first = result(package(contest, "codabench", f"package.runtime={runtime}"))
+    checks = {check["name"]: check for check in first["checks"]}
+    assert ", 0 of " in checks["same predictions as in training"]["message"]
+    assert first["worker_accuracy"] == pytest.approx(first["local_accuracy"])
+    verified = toolkit("verify", first["path"], "--json")
+    assert verified.returncode == 0, verified.stderr
+    Path(first["path"]).unlink()
+    again = result(package(contest, "codabench", f"package.runtime={runtime}"))
+    assert not again["reused"] and again["sha256"] == first["sha256"]
+
+
+@pytest.mark.slow
+def test_the_fewest_of_several_members_are_packed_and_every_number_is_costed(contest):
+    tiny = ["model.backbone=tiny_vgg", "model.weights=none", "model.unfreeze=all", "model.head.layers=0",
+            "train.epochs=2", "ensemble.tuned=never", "ensemble.vote=mean",
+            "ensemble.members=[{seed: 1}, {seed: 2}, {train.epochs: 1}]"]  # fmt: skip
+    found = result(package(contest, "codabench", *tiny, "package.members=fewest"))
+    assert [cost["choice"] for cost in found["costs"]] == ["1", "2", "3", "4", "5", "6", "average"] * 2
+    chosen = next(cost for cost in found["costs"] if cost["chosen"])
+    assert chosen["members"] % 2 == 0 and not chosen["float16"], "each member with all of its folds"
+    assert found["worker_accuracy"] == pytest.approx(chosen["accuracy"])
 
 
 def test_what_does_not_fit_is_refused_with_what_would(contest):

@@ -76,6 +76,21 @@ def test_a_keras_file_of_ours_fails_there_and_the_versions_are_named(trained, tm
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("form", ["savedmodel", "onnx"])
+def test_exported_networks_are_the_same_bytes_whatever_the_process_did_before(trained, tmp_path, form):
+    if form == "onnx":
+        pytest.importorskip("tf2onnx")
+    import tensorflow as tf
+
+    zips = []
+    for place in ("here", "there"):
+        files = convert(trained[0][1:], form, tmp_path / place, float16=False, console=Console(quiet=True))
+        zips.append(build_zip(files, tmp_path / f"{place}.zip", class_names=CLASSES, image_size=48, form=form).sha256)
+        tf.function(lambda x: x + 1)(tf.constant(1.0))  # TensorFlow counts it
+    assert zips[0] == zips[1]
+
+
+@pytest.mark.slow
 def test_onnx_predicts_what_the_training_process_predicts(trained, tmp_path):
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")

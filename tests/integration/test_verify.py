@@ -80,6 +80,8 @@ BROKEN = {
     "too slow": (body("__import__('time').sleep(30)"), ("--time-limit", "2"), "ingestion", "Too slow: ended at"),
     "permuted": (body(RIGHT + "(labels + 1) % 3"), (), "label order", "The labels are permuted: accuracy is 0.000 as "
                  "returned, but 1.000 with 0 → 2, 1 → 0, 2 → 1"),
+    "reserved name": (body("open('../output/metadata', 'w').write('a: 1')\n        " + RIGHT + "labels"), (),
+                      "output", "The file `metadata` in the output is the worker's own"),
     "secret": ({"model.py": GOOD, **META, "kaggle.json": "{}"}, (), "secrets", "looks like a secret key"),
 }  # fmt: skip
 
@@ -111,6 +113,7 @@ def test_a_model_of_a_newer_keras_is_told_as_such(zip_of, bundle, tmp_path):
     assert (
         f"m.keras was saved by Keras 99.1.0, and the runtime has {keras.__version__}, which cannot" in found["versions"]
     )
+    assert f"package.runtime, as in {{tensorflow: …, keras: {keras.__version__}}}" in found["versions"]
     files["m.keras"] = (tmp_path / "now.keras").read_bytes()
     assert run_worker(zip_of(files), bundle).ok
 

@@ -215,6 +215,12 @@ def test_without_metadata_the_submission_lands_in_the_predictions(zip_of, bundle
     assert "OUT ['model.py', 'weights.bin']" in found.log
 
 
+def test_weights_that_the_worker_copied_are_not_taken_for_predictions(zip_of, bundle):
+    found = run_worker(zip_of({"model.py": PREDICTS.format(body="return 1 / 0"), "w.npy": b"\x93NUMPY"}), bundle)
+    assert set(messages(found)) == {"metadata", "ingestion", "predictions"}
+    assert "No predictions were written" in messages(found)["predictions"]
+
+
 def test_a_command_in_the_metadata_is_a_failure_but_is_not_run(zip_of, bundle, tmp_path):
     files = {"model.py": PREDICTS.format(body=NOTHING_WRONG), "metadata": f"command: touch {tmp_path}/ran\n"}
     found = run_worker(zip_of(files), bundle)

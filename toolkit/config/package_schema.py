@@ -60,8 +60,8 @@ class Package(Section):
     )
     float16: bool = Field(False, description="Store weights with half the bits; the networks still compute in float32.")
     size_table: bool = Field(False, description="Say what other sizes would score, also where all are packed in full.")
-    batch_norm: Literal["train", "target"] = Field(
-        "train", description="target: statistics of batch normalisation are taken from the pictures to predict."
+    batch_norm: Literal["auto", "train", "target"] = Field(
+        "auto", description="Statistics of batch normalisation: as ensemble.batch_norm (auto), train, or target."
     )
     hidden_images: int | None = Field(
         None, ge=1, description="Pictures of the hidden test, to foretell whether time_limit suffices; null: unknown."

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from toolkit.errors import SubmissionError
+from toolkit.nn.onnx_order import put_in_order
 
 # Weights are given, and nothing is trained: how weights begin and what holds them back has no meaning any more.
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
@@ -69,10 +70,12 @@ def export_savedmodel(model: Any, folder: Path) -> None:
     holder.state = [variable.value for variable in model.variables]
     holder.serve = serve
     tf.saved_model.save(holder, str(folder), signatures={"serving_default": serve})
+    # Hashes of the other files and a random name: nothing needs it, and without it the bytes are always the same.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
 
 
 def export_onnx(model: Any, path: Path) -> None:
-    """Write a network as an ONNX file.
+    """Write a network as an ONNX file, the same bytes for the same network.
 
     Args:
         model: A `keras.Model` on the TensorFlow backend.
@@ -92,13 +95,14 @@ def export_onnx(model: Any, path: Path) -> None:
             # Held as eager tensors, these would become inputs of the file; as arrays they become constants.
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     serve = _serving(model)
-    tf2onnx.convert.from_function(
+    made, _ = tf2onnx.convert.from_function(
         serve,
         input_signature=serve.input_signature,
         opset=17,
         custom_op_handlers={"Erfc": (_write_erfc, [])},
-        output_path=str(path),
     )
+    put_in_order(made)
+    path.write_bytes(made.SerializeToString(deterministic=True))
 
 
 def _serving(model: Any) -> Any:

@@ -16,6 +16,7 @@ from toolkit.config import Config, member
 from toolkit.config.mix import read_mix
 from toolkit.config.schema import Evaluate
 from toolkit.evaluation.corruptions import CORRUPTIONS, reported, select
+from toolkit.steps.renewal import differs, statistics
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
 SCHEMA = {
@@ -197,9 +198,11 @@ def package_key(config: Config, evaluated: str, inputs: Sequence[str] = ()) -> s
     settings = section(config, "package")
     if config.ensemble.prior_correction != "none" and config.package.target in {"codabench-results", "kaggle"}:
         settings["prior_correction"] = config.ensemble.prior_correction
-    predicted_here = config.package.target in {"codabench-results", "kaggle"}
-    if (config.ensemble if predicted_here else config.package).batch_norm == "target":
+    settings["batch_norm"] = statistics(config)
+    if settings["batch_norm"] == "target":
         settings["renewed"] = config.ensemble.batch_norm_source
+    if differs(config):
+        settings["predict_batch_norm"] = config.ensemble.batch_norm  # the card says so
     return make_key("package", SCHEMA["package"], evaluated, [settings, *inputs] if inputs else settings)
 
 

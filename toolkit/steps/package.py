@@ -18,7 +18,7 @@ from toolkit.steps.package_tables import package_predictions, package_table, tab
 from toolkit.steps.project import Project
 from toolkit.steps.proving import CheckRecord
 from toolkit.steps.results import StepResult, percent
-from toolkit.steps.sizing import Cost
+from toolkit.steps.size_costs import Cost
 
 Make = Callable[[Project, Ensemble, EvaluateResult, RunDir, str], dict[str, Any]]
 _MAKE: dict[str, Make] = {

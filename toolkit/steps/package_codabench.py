@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.artifacts import RunDir
 from toolkit.errors import SubmissionError
+from toolkit.steps import renewal
 from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
@@ -25,7 +26,10 @@ from toolkit.steps.proving import (
     run_in_worker,
     same_accuracy,
     same_probabilities,
+    same_setting,
+    ties,
 )
+from toolkit.steps.size_costs import cost_of_choice
 from toolkit.steps.sizing import choose
 
 
@@ -65,7 +69,7 @@ def package_codabench(
         blend=parts.blend.to_dict(),
         views=parts.views,
         form=packing.form,
-        batch_norm=settings.batch_norm,
+        batch_norm=renewal.statistics(config),
         batch_norm_source=config.ensemble.batch_norm_source,
         output=settings.output,
         input_range=settings.input_range,
@@ -84,11 +88,12 @@ def package_codabench(
         checks.append(speed)
     accuracy = proof.scores.get("accuracy", float("nan"))
     local = float((chosen.local.labels == holdout.labels).mean())
-    if settings.batch_norm == "train":
+    if renewal.statistics(config) == "train":
         checks.append(same_probabilities(proof.probabilities, chosen.local.probabilities, packing.words))
-        checks.append(same_accuracy("worker", accuracy, local, len(holdout)))
+        checks.append(same_accuracy("worker", accuracy, local, len(holdout), ties(chosen.local.probabilities)))
     else:
         checks.append(renewed(accuracy, local, len(holdout)))
+    checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [check for check in checks if not check.ok]
     if failed:
         raise SubmissionError(
@@ -98,7 +103,7 @@ def package_codabench(
         )
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
     scores = packed_scores(project, ensemble, evaluated, chosen)
-    if settings.batch_norm == "target":
+    if renewal.statistics(config) == "target":
         scores = renewed_scores(scores, accuracy)
     shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, built.path, key, members=built.members, checks=checks,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.config import Config
-from toolkit.console import Console
+from toolkit.console import Console, OnProgress
 from toolkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -92,36 +92,43 @@ def convert(models: Sequence[Path], form: Form, folder: Path, *, float16: bool, 
     """
     if form == "keras":
         return list(models)
+    from toolkit.nn.export_process import export_apart
+
+    folder.mkdir(parents=True, exist_ok=True)
+    places = [folder / f"network{index}" for index in range(len(models))]
+    with console.progress(f"Networks as {form}") as on_progress:
+        if form == "weights":
+            return _weights(models, places, float16, on_progress)
+        if form == "onnx":
+            files = [place.with_suffix(".onnx") for place in places]
+            export_apart(models, files, form, on_progress)
+            return files
+        export_apart(models, places, form, on_progress)
+        return [_zipped(place) for place in places]
+
+
+def _weights(models: Sequence[Path], places: Sequence[Path], float16: bool, on_progress: OnProgress) -> list[Path]:
     from toolkit.nn import runtime
 
     runtime.setup()
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    with console.progress(f"Networks as {form}") as on_progress:
-        for index, model in enumerate(models):
-            written.append(_written(model, form, folder / f"network{index}", float16))
-            on_progress(index + 1, len(models))
-    return written
-
-
-def _written(model: Path, form: Form, place: Path, float16: bool) -> Path:
-    import shutil
-
     from toolkit.nn import exporting
     from toolkit.nn.saving import load_model
-    from toolkit.submission.network_files import write_weights, zip_folder
+    from toolkit.submission.network_files import write_weights
 
-    network: Any = load_model(model)
-    if form == "weights":
-        path = place.with_suffix(".npz")
-        write_weights(path, exporting.architecture(network), exporting.weights(network, float16=float16))
-        return path
-    if form == "onnx":
-        path = place.with_suffix(".onnx")
-        exporting.export_onnx(network, path)
-        return path
-    path = place.with_suffix(".zip")
-    exporting.export_savedmodel(network, place)
-    zip_folder(place, path)
-    shutil.rmtree(place)
+    files = [place.with_suffix(".npz") for place in places]
+    for index, (model, file) in enumerate(zip(models, files, strict=True)):
+        network = load_model(model)
+        write_weights(file, exporting.architecture(network), exporting.weights(network, float16=float16))
+        on_progress(index + 1, len(models))
+    return files
+
+
+def _zipped(folder: Path) -> Path:
+    import shutil
+
+    from toolkit.submission.network_files import zip_folder
+
+    path = folder.with_suffix(".zip")
+    zip_folder(folder, path)
+    shutil.rmtree(folder)
     return path

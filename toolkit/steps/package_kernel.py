@@ -15,16 +15,20 @@ from toolkit.artifacts import RunDir, file_hash
 from toolkit.errors import ConfigError, SubmissionError
 from toolkit.manifest import Location, Manifest
 from toolkit.sources.table import read_table
+from toolkit.steps import renewal
 from toolkit.steps.cards import folder_hash, make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
+from toolkit.steps.package_formats import Packing, choose_form, convert
 from toolkit.steps.package_tables import find_sample
 from toolkit.steps.packed_scores import packed_scores, renewed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
-from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy
+from toolkit.steps.proving import CheckRecord, label_values, records, renewed, same_accuracy, same_setting, ties
+from toolkit.steps.size_costs import cost_of_choice
 from toolkit.steps.sizing import choose
+from toolkit.steps.verify_kernel import kernel_python
 
 _PROOF = (
     "The notebook was run with the data set and a contest of holdout pictures mounted as Kaggle mounts them, without "
@@ -74,36 +78,43 @@ def package_kernel(
     settings = config.package
     classes = ensemble.cleaned.manifest.classes
     sample = find_sample(config)
+    packing = choose_form(config, ensemble.models)
+    if packing.form == "keras":  # Kaggle's Keras is another than ours, and weights load in any
+        packing = Packing("weights", packing.pins)
+    python = kernel_python(packing.pins, project.console)
     chosen = choose(project, ensemble, evaluated, run.path / "models")
     parts = chosen.parts
     path = package_path(settings.destination, config.name, settings.target, key, "")
     with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
         built = build_zip(
-            parts.models, Path(scratch) / "code.zip", class_names=classes, image_size=config.data.image_size,
+            convert(parts.models, packing.form, run.path / "models", float16=settings.float16, console=project.console),
+            Path(scratch) / "code.zip", form=packing.form, class_names=classes, image_size=config.data.image_size,
             resize_mode=config.data.resize, owner=parts.owner, blend=parts.blend.to_dict(), views=parts.views,
-            batch_norm=settings.batch_norm, batch_norm_source=config.ensemble.batch_norm_source,
+            batch_norm=renewal.statistics(config), batch_norm_source=config.ensemble.batch_norm_source,
             output="probabilities", label_values=label_values(classes),
             title=f"Networks of {config.name}.", max_mb=settings.max_mb,
         )  # fmt: skip
         files = Path(scratch) / "files"
         with zipfile.ZipFile(built.path) as archive:
-            names = [name for name in archive.namelist() if name.endswith((".py", ".keras", ".json"))]
+            names = [name for name in archive.namelist() if name not in {"metadata", "requirements.txt"}]
             archive.extractall(files, names)
         members = write_kernel(
             path, {name: files / name for name in names}, name=config.name, key=key, owner=settings.owner or "",
             competition=settings.competition or "", sample=sample.name, values=settings.values, max_mb=settings.max_mb,
         )  # fmt: skip
-    checks = records(check_kernel(path))
+    checks = [*records(check_kernel(path)), CheckRecord(name="runtime", ok=True, message=packing.words)]
     with project.console.progress("Proof as Kaggle runs it") as on_progress:
-        runs, accuracy, log = _prove(path, sample, ensemble.split.smaller, settings.values)
+        runs, accuracy, log = _prove(path, sample, ensemble.split.smaller, settings.values, python)
         on_progress(1, 1)
     (run.path / "kernel.log").write_text(log, encoding="utf-8")
     checks += runs
     local = float((chosen.local.labels == ensemble.split.smaller.labels).mean())
-    if settings.batch_norm == "train":
-        checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller)))
+    if renewal.statistics(config) == "train":
+        undecided = ties(chosen.local.probabilities)
+        checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller), undecided))
     else:
         checks.append(renewed(accuracy, local, len(ensemble.split.smaller)))
+    checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     if failed:
         raise SubmissionError(
@@ -111,7 +122,7 @@ def package_kernel(
         )
     commands = submit_commands(path)
     scores = packed_scores(project, ensemble, evaluated, chosen)
-    if settings.batch_norm == "target":
+    if renewal.statistics(config) == "target":
         scores = renewed_scores(scores, accuracy)
     shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, path, key, members=members, checks=checks, commands=commands)
@@ -135,10 +146,12 @@ def package_kernel(
     return figures
 
 
-def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[list[CheckRecord], float, str]:
+def _prove(
+    path: Path, sample: Path, holdout: Manifest, values: str, python: str | None
+) -> tuple[list[CheckRecord], float, str]:
     """Run the notebook on holdout pictures: checks, accuracy of the whole run, and all output."""
     from toolkit.submission.environments import clean_python
-    from toolkit.submission.kernel_run import STUB, run_kernel
+    from toolkit.submission.kernel_run import JUPYTER, NEEDED, STUB, run_kernel
     from toolkit.submission.sample import read_form
     from toolkit.submission.table import labels_of
 
@@ -147,7 +160,7 @@ def _prove(path: Path, sample: Path, holdout: Manifest, values: str) -> tuple[li
     accuracy = float("nan")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
         folder = Path(scratch)
-        python = str(clean_python(folder / "clean"))
+        python = python or str(clean_python(folder / "clean", (*NEEDED, *JUPYTER)))
         trial = folder / "sample.csv"
         pictures = _trial(folder, trial, sample, holdout, values)
         for layout, whole in _RUNS:

@@ -20,7 +20,8 @@ from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
-from toolkit.steps.proving import CheckRecord, label_values, records
+from toolkit.steps.proving import CheckRecord, label_values, records, same_setting
+from toolkit.steps.renewal import statistics
 
 if TYPE_CHECKING:
     from toolkit.config import Config
@@ -146,6 +147,10 @@ def package_predictions(
 
 
 def _predict(project: Project, ensemble: Ensemble, manifest: Manifest) -> np.ndarray:
+    config = ensemble.config
+    settings = config.ensemble.model_copy(update={"batch_norm": statistics(config)})
+    config = config.model_copy(update={"ensemble": settings})
+    ensemble = Ensemble(ensemble.key, ensemble.run, config, ensemble.cleaned, ensemble.split)
     store = project.pixels(manifest)
     members = members_of(ensemble, project.console)
     probabilities, priors = predict_target(
@@ -161,6 +166,14 @@ def _predict(project: Project, ensemble: Ensemble, manifest: Manifest) -> np.nda
     return probabilities
 
 
+def _renewed(config: Config) -> list[CheckRecord]:
+    """That the test pictures were predicted with other statistics than the scores were measured with."""
+    if statistics(config) == "train":
+        return []
+    told = "statistics of the test pictures; the local scores were measured with those of training"
+    return [CheckRecord(name="batch_norm: target", ok=True, message=told)]
+
+
 def _finish(
     project: Project,
     ensemble: Ensemble,
@@ -172,6 +185,8 @@ def _finish(
     commands: Sequence[str],
     members: Sequence[str],
 ) -> dict[str, Any]:
+    config = ensemble.config
+    checks = [*checks, *_renewed(config), *same_setting(config, project.console)]
     card = make_card(project, ensemble, evaluated, path, key, members=members, checks=checks, commands=commands)
     size = path.stat().st_size
     figures = {
@@ -185,7 +200,7 @@ def _finish(
         "headline": {"file": path.name, "checks passed": str(len(checks))},
     }
     write_step_page(
-        run, ensemble.config.name, "package", f"{path.name}: {len(checks)} checks passed.",
+        run, config.name, "package", f"{path.name}: {len(checks)} checks passed.",
         package_sections(path, figures, checks, evaluated, _PROOF), config=project.config_name,
     )  # fmt: skip
     return figures

@@ -14,13 +14,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from toolkit.steps.project import Project
+from toolkit.steps.renewal import mismatch
 
 if TYPE_CHECKING:
+    from toolkit.config import Config
+    from toolkit.console import Console
     from toolkit.submission.checks import Check
     from toolkit.submission.verify import WorkerResult
 
 _SPEED = re.compile(r"loaded in ([\d.]+) s, predicted (\d+) pictures in ([\d.]+) s")
-_MANY, _SLACK = 256, 10
+_MANY, _SLACK = 256, 10  # pictures from which on the speed is known; else its largest error
 _CLOSE = 1e-4  # between probabilities of two runtimes
 _MARGIN = 0.8  # of the time limit: the contest's machine may be slower than this one
 
@@ -119,7 +122,7 @@ def same_probabilities(there: np.ndarray | None, here: np.ndarray, where: str) -
     return CheckRecord(name=name, ok=largest <= _CLOSE and not other.any(), message=message)
 
 
-def same_accuracy(where: str, there: float, here: float, pictures: int) -> CheckRecord:
+def same_accuracy(where: str, there: float, here: float, pictures: int, undecided: int = 0) -> CheckRecord:
     """Whether a run of the package scores what its networks score in this process.
 
     Args:
@@ -127,9 +130,32 @@ def same_accuracy(where: str, there: float, here: float, pictures: int) -> Check
         there: Accuracy there.
         here: Accuracy here, on the same pictures.
         pictures: How many they are.
+        undecided: How many of them may be labelled either way, as `ties` counts them.
     """
     message = f"{where} {there:.6f}, here {here:.6f} on {pictures} pictures"
-    return CheckRecord(name="same accuracy as evaluate", ok=abs(there - here) <= 1e-9, message=message)
+    return CheckRecord(
+        name="same accuracy as evaluate", ok=abs(there - here) <= undecided / pictures + 1e-9, message=message
+    )
+
+
+def ties(probabilities: np.ndarray) -> int:
+    """How many rows of `(n, k)` have two best classes that differ by no more than runtimes may."""
+    top = np.sort(probabilities, axis=1)[:, -2:]
+    return int((top[:, 1] - top[:, 0] <= _CLOSE).sum())
+
+
+def same_setting(config: Config, console: Console) -> list[CheckRecord]:
+    """What the card and the console say of a package whose batch normalisation is not that of the ensemble.
+
+    Args:
+        config: All settings.
+        console: Is told at once.
+    """
+    told = mismatch(config)
+    if told is None:
+        return []
+    console.note(told)
+    return [CheckRecord(name="batch_norm", ok=True, message=told)]
 
 
 def renewed(there: float, here: float, pictures: int) -> CheckRecord:
@@ -182,7 +208,8 @@ def foretell(log: str, hidden_images: int | None, time_limit_s: float) -> CheckR
     if speed is None:
         return None
     few = speed.images < _MANY
-    told = f"{'at least ' if few else ''}{speed.images_per_second:.0f} pictures/s here"
+    digits = 0 if speed.images_per_second >= 10 else 1
+    told = f"{'at least ' if few else ''}{speed.images_per_second:.{digits}f} pictures/s here"
     if hidden_images is None:
         possible = int(max(_MARGIN * time_limit_s - speed.loading_s, 0) * speed.images_per_second)
         return CheckRecord(name="speed", ok=True, message=f"{told}: {possible:,} in {time_limit_s:g} s")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from toolkit.config.package_schema import Package as PackageSettings
 from toolkit.errors import SubmissionError
@@ -18,34 +17,9 @@ from toolkit.steps.fold_training import FoldRecord
 from toolkit.steps.members import Members, Read
 from toolkit.steps.package_parts import Parts, best_members, parts_of
 from toolkit.steps.project import Project
+from toolkit.steps.size_costs import Cost, paired_difference
 
 _OVERHEAD = 50_000  # bytes of model.py and the like
-
-
-class Cost(BaseModel):
-    """One choice of size and what it scores on the holdout.
-
-    Attributes:
-        choice: What `package.members` would be: a number, or `average`.
-        members: Networks in the package.
-        float16: Whether matrices have half the bits.
-        megabytes: Size of their files.
-        accuracy: On the holdout pictures.
-        difference: Accuracy minus that of all networks in full.
-        margin: Half width of the paired 95 % interval of the difference.
-        chosen: Whether this is what was packed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    choice: str
-    members: int
-    float16: bool
-    megabytes: float
-    accuracy: float
-    difference: float
-    margin: float
-    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +71,7 @@ def choose(project: Project, ensemble: Ensemble, evaluated: EvaluateResult, fold
     costs = _costs(sizes, chosen, reference)
     local = sizes.predict(chosen) if not whole else reference.probabilities
     found = Predictions.build(reference.image_id, local, reference.class_names)
-    margin = _difference(found.labels == sizes.labels, reference.labels == sizes.labels)[1]
+    margin = paired_difference(found.labels == sizes.labels, reference.labels == sizes.labels)[1]
     return Chosen(parts if whole else sizes.parts_of(chosen), found, whole, margin, costs)
 
 
@@ -256,7 +230,7 @@ def _costs(sizes: _Sizes, chosen: _Option, reference: Predictions) -> tuple[Cost
     costs = []
     for option in options:
         right = sizes.predict(option).argmax(axis=1) == sizes.labels
-        difference, margin = _difference(right, before)
+        difference, margin = paired_difference(right, before)
         costs.append(
             Cost(
                 choice=option.choice,
@@ -270,9 +244,3 @@ def _costs(sizes: _Sizes, chosen: _Option, reference: Predictions) -> tuple[Cost
             )
         )
     return tuple(costs)
-
-
-def _difference(right: np.ndarray, before: np.ndarray) -> tuple[float, float]:
-    """Mean of the paired difference and half the width of its 95 % interval."""
-    change = right.astype(float) - before
-    return float(change.mean()), float(1.96 * change.std() / np.sqrt(len(change)))

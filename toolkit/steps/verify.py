@@ -7,19 +7,26 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
 
+from toolkit.artifacts import environment, file_hash
 from toolkit.console import Console, TextTable
 from toolkit.errors import MissingFileError, SubmissionError, ToolkitError
+from toolkit.steps.cards import folder_hash
 from toolkit.steps.package import check_table
 from toolkit.steps.proving import CheckRecord, foretell, records
 from toolkit.steps.results import Result
-from toolkit.steps.verify_kernel import verify_kernel
+from toolkit.steps.verify_kernel import kernel_python, verify_kernel
+
+if TYPE_CHECKING:
+    from toolkit.submission.environments import Pins
 
 _TRIAL = (24, 61, 83)  # pictures, height, width: none of which a network is likely to want
+_TIMED = 300  # pictures where the time is asked for: few tell little but how long it takes to start
+_LOG_LINES, _LOG_WIDTH = 15, 300  # of the log that is shown
 _MEANINGLESS = {"scores", "label order"}  # on pictures of noise
 
 
@@ -53,7 +60,8 @@ class VerifyResult(Result):
         """What the programs wrote, where something is wrong."""
         if self.ok:
             return ["Nothing found that would make it fail."]
-        return ["The end of the log:", *self.log.strip().splitlines()[-15:]] if self.log.strip() else []
+        last = [_shorten(line) for line in self.log.strip().splitlines() if line.strip()][-_LOG_LINES:]
+        return ["The end of the log:", *last] if last else []
 
     def raise_if_wrong(self) -> None:
         """Raise `SubmissionError` where a check does not hold, so that scripts see exit code 1."""
@@ -63,6 +71,11 @@ class VerifyResult(Result):
                 f"{self.path.name} would fail: {len(failed)} of {len(self.checks)} checks do not hold "
                 f"({', '.join(check.name for check in failed)})."
             )
+
+
+def _shorten(line: str) -> str:
+    """A line of a log as it is shown: Keras writes whole configurations into one."""
+    return line if len(line) <= _LOG_WIDTH else f"{line[: _LOG_WIDTH // 2]} … {line[-_LOG_WIDTH // 2 :]}"
 
 
 def verify(
@@ -99,11 +112,14 @@ def verify(
     if path.suffix == ".csv":
         return _table(path, sample)
     if (path / "kernel").is_dir():
+        there = python or kernel_python(_pins(path, runtime), console or Console(quiet=True))
         with (console or Console(quiet=True)).progress("Running it as Kaggle does") as on_progress:
-            kernel, seconds, log = verify_kernel(path, sample, python, time_limit_s)
+            kernel, seconds, log = verify_kernel(path, sample, there, time_limit_s)
             on_progress(1, 1)
-        ok = all(check.ok for check in kernel)
-        return VerifyResult(step="verify", path=path, ok=ok, checks=kernel, seconds=round(seconds, 2), log=log[-4000:])
+        checks = [_integrity(path), *kernel]
+        kept = tuple(check for check in checks if check is not None)
+        return VerifyResult(step="verify", path=path, ok=all(check.ok for check in kept), checks=kept,
+                            seconds=round(seconds, 2), log=log[-4000:])  # fmt: skip
     if path.is_dir():
         raise SubmissionError(f"{path} is a folder. Zip the files in it (not the folder) as they are to be handed in.")
     from toolkit.submission.verify import run_worker
@@ -113,7 +129,7 @@ def verify(
         tempfile.TemporaryDirectory(prefix="verify-") as scratch,
         (console or Console(quiet=True)).progress("Running it as the contest does") as on_progress,
     ):
-        place = bundle or _trial_bundle(path, Path(scratch) / "bundle")
+        place = bundle or _trial_bundle(path, Path(scratch) / "bundle", _TIMED if hidden_images else _TRIAL[0])
         result = run_worker(path, place, python=python, time_limit_s=time_limit_s, max_mb=max_mb)
         on_progress(1, 1)
     checks = [_integrity(path), *records(result.checks), CheckRecord(name="runtime", ok=True, message=told)]
@@ -132,32 +148,42 @@ def verify(
 
 def _interpreter(path: Path, python: str | None, runtime: str | None, console: Console) -> tuple[str, str]:
     """The interpreter that runs a submission, and what is to be said of it."""
-    from toolkit.submission.card import card_path, read_card
-    from toolkit.submission.environments import Pins, parse_pins, runtime_python
+    from toolkit.submission.environments import runtime_python
 
     if python is not None:
         return python, f"run by {python}"
-    pins = None
-    if runtime is not None:
-        pins = None if runtime == "current" else parse_pins(runtime)
-    elif card_path(path).is_file():
-        said = read_card(card_path(path)).config.get("package", {}).get("runtime")
-        pins = Pins(**{**said, "packages": tuple(said.get("packages", ()))}) if isinstance(said, dict) else None
+    pins = _pins(path, runtime)
     if pins is None:
-        return sys.executable, "the versions that run here"
+        return sys.executable, f"the versions that run here: {_versions_here()}"
     return str(runtime_python(pins, on_note=console.note)), pins.words
+
+
+def _pins(path: Path, runtime: str | None) -> Pins | None:
+    """The versions that a submission is run in: as told, else as its card says; None for those that run here."""
+    from toolkit.submission.card import card_path, read_card
+    from toolkit.submission.environments import Pins, parse_pins
+
+    if runtime is not None:
+        return None if runtime == "current" else parse_pins(runtime)
+    said = read_card(card_path(path)).config.get("package", {}).get("runtime") if card_path(path).is_file() else None
+    return Pins(**{**said, "packages": tuple(said.get("packages", ()))}) if isinstance(said, dict) else None
+
+
+def _versions_here() -> str:
+    found = environment()["packages"]
+    named = {"TensorFlow": "tensorflow", "Keras": "keras"}
+    return ", ".join(f"{name} {found[package]}" for name, package in named.items() if package in found)
 
 
 def _integrity(path: Path) -> CheckRecord | None:
     """Whether the file is the one that its card describes; None without a card."""
-    from toolkit.artifacts import file_hash
     from toolkit.submission.card import card_path, read_card
 
     card = card_path(path)
-    if not card.is_file() or not path.is_file():
+    if not card.is_file() or not path.exists():
         return None
-    same = read_card(card).sha256 == file_hash(path)
-    changed = f"{path.name} is not the file that {card.name} describes: it was changed since. Build it again."
+    same = read_card(card).sha256 == (folder_hash(path) if path.is_dir() else file_hash(path))
+    changed = f"{path.name} is not what {card.name} describes: it was changed since. Build it again."
     return CheckRecord(name="card", ok=same, message=f"as {card.name} says" if same else changed)
 
 
@@ -180,13 +206,13 @@ def _table(path: Path, sample: Path | None) -> VerifyResult:
     return VerifyResult(step="verify", path=path, ok=all(check.ok for check in checks), checks=checks)
 
 
-def _trial_bundle(path: Path, folder: Path) -> Path:
+def _trial_bundle(path: Path, folder: Path, count: int) -> Path:
     """A bundle of noise for a submission whose contest is not known."""
     from toolkit.submission.bundle import CLASSES_FILE, write_bundle
 
     said = _constants(path)
     names = [str(name) for name in said.get("CLASS_NAMES", ("0", "1"))]
-    count, height, width = _TRIAL
+    _, height, width = _TRIAL
     pictures = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
     write_bundle(
         folder, pictures, np.arange(count) % len(names), class_names=names, title="trial",

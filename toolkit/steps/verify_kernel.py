@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import ast
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit.errors import MissingFileError, SubmissionError
 from toolkit.steps.proving import CheckRecord, records
 
+if TYPE_CHECKING:
+    from toolkit.console import Console
+    from toolkit.submission.environments import Pins
+
 _ROWS, _HEIGHT, _WIDTH = 24, 61, 83
 _TIME_LIMIT_S = 9 * 3600.0  # what Kaggle grants
+
+
+def kernel_python(pins: Pins | None, console: Console) -> str | None:
+    """The Python of named versions with what a notebook needs beside them; None where none are named."""
+    from toolkit.submission.environments import runtime_python
+
+    if pins is None:
+        return None
+    return str(runtime_python(replace(pins, packages=(*pins.packages, "pillow")), on_note=console.note))
 
 
 def verify_kernel(
@@ -23,7 +38,7 @@ def verify_kernel(
     Args:
         path: Folder with `dataset/` and `kernel/`.
         sample: The contest's sample submission.
-        python: Interpreter that runs it; None: a clean environment without this toolkit.
+        python: Interpreter that runs it; None: a clean environment with the few packages of Kaggle's that it needs.
         time_limit_s: Seconds; None: Kaggle's nine hours.
 
     Returns:
@@ -35,7 +50,7 @@ def verify_kernel(
     """
     from toolkit.submission.environments import clean_python
     from toolkit.submission.kernel_rules import check_kernel
-    from toolkit.submission.kernel_run import STUB, run_kernel
+    from toolkit.submission.kernel_run import JUPYTER, NEEDED, STUB, run_kernel
     from toolkit.submission.scan import refuse_unsafe
 
     if sample is None:
@@ -45,7 +60,7 @@ def verify_kernel(
     checks = records(check_kernel(path))
     seconds, logs = 0.0, []
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
-        python = python or str(clean_python(Path(scratch) / "clean"))
+        python = python or str(clean_python(Path(scratch) / "clean", (*NEEDED, *JUPYTER)))
         trial = Path(scratch) / "sample.csv"
         pictures = _noise(Path(scratch), trial, sample)
         for layout, whole in (("plain", True), ("by kind", False), ("as model", False)):

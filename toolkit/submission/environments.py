@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 
 from toolkit.artifacts import write_json
@@ -63,14 +64,14 @@ class Pins:
 
 
 def parse_pins(text: str) -> Pins:
-    """Read `tensorflow=2.17.1,keras=3.4.1,python=3.11`.
+    """Read `tensorflow=2.17.1,keras=3.4.1,python=3.11`, also as a config writes it: `{tensorflow: 2.17.1}`.
 
     Raises:
         SubmissionError: The text is not of this form.
     """
     found: dict[str, str] = {}
-    for part in filter(None, text.split(",")):
-        name, _, version = (piece.strip() for piece in part.replace("==", "=").partition("="))
+    for part in filter(None, (piece.strip() for piece in text.strip().strip("{}").split(","))):
+        name, version = ([piece.strip(" \"'") for piece in re.split("==|=|:", part, maxsplit=1)] + [""])[:2]
         if name not in {"tensorflow", "keras", "python"} or not _VERSION.match(version):
             raise SubmissionError(
                 f"The runtime {text!r} cannot be read at {part!r}. Write the versions as in "
@@ -128,29 +129,55 @@ def runtime_python(pins: Pins, *, cache: Path | None = None, on_note: Callable[[
     return python
 
 
-def clean_python(folder: Path) -> Path:
-    """The interpreter of a new environment that shows the installed packages, but not this toolkit.
+def clean_python(folder: Path, packages: Sequence[str]) -> Path:
+    """The interpreter of a new environment that shows some of the installed packages, and nothing else.
 
-    So Kaggle's image is stood in for without a network: what a notebook needs of the toolkit must come from its data
-    set.
+    So another machine's image is stood in for without a network: whatever is not named and no named package needs is
+    not there, this toolkit and its other requirements least of all.
 
     Args:
         folder: Is created; delete it afterwards.
+        packages: Names as pip knows them. Those that are not installed are left out; `pip` itself is then put in as
+            Python brings it along.
     """
-    import site
     import sysconfig
 
-    _call([sys.executable, "-m", "venv", "--without-pip", str(folder)], Pins(python=platform.python_version()))
+    shown = with_requirements(packages)
+    bare = "pip" not in packages or "pip" in shown
+    _call([sys.executable, "-m", "venv", *(["--without-pip"] if bare else []), str(folder)],
+          Pins(python=platform.python_version()))  # fmt: skip
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     inside = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     inside.mkdir(parents=True, exist_ok=True)
-    places = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()])
-    for place in map(Path, places):
-        for entry in sorted(place.iterdir()) if place.is_dir() else ():
-            ours = re.match(r"(?i)(__editable__.*)?_*(contest[_-]toolkit|toolkit)\b|__pycache__$", entry.name)
-            if not ours and "contest_toolkit" not in entry.name and not (inside / entry.name).exists():
-                (inside / entry.name).symlink_to(entry)
+    for package in shown.values():
+        tops = {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}
+        for top in sorted(tops):
+            if not (inside / top).exists():
+                (inside / top).symlink_to(Path(str(package.locate_file(top))))
     return python
+
+
+def with_requirements(packages: Sequence[str]) -> dict[str, metadata.Distribution]:
+    """Installed packages and all that they need, by their normal names.
+
+    Args:
+        packages: Names as pip knows them; those that are not installed are left out.
+    """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    found: dict[str, metadata.Distribution] = {}
+    left: list[str] = [canonicalize_name(name) for name in packages]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.distribution(name)
+            needed = [Requirement(line) for line in found[name].requires or ()]
+            left += [canonicalize_name(entry.name) for entry in needed
+                     if entry.marker is None or entry.marker.evaluate({"extra": ""})]  # fmt: skip
+    return found
 
 
 def find_python(version: str | None) -> Path:

@@ -25,6 +25,9 @@ LAYOUTS: dict[str, tuple[str, str]] = {
     "as model": ("competitions/{competition}", "models/{owner}/{slug}/keras/default/1"),
 }
 STUB = 3  # rows of the public test that a commit run sees
+# Of what Kaggle's image holds, all that the notebook needs; a proof shows it nothing else. pip installs our wheel.
+NEEDED = ("tensorflow", "keras", "numpy", "pillow", "pip")
+JUPYTER = ("nbclient", "ipykernel")  # execute the notebook
 _EXECUTE = """
 import json, os, sys
 import nbformat

@@ -109,8 +109,9 @@ def write_code(
     renew = batch_norm == "target"
     if renew and form not in {"keras", "weights"}:
         raise SubmissionError(
-            f"package.batch_norm: target needs networks that Keras runs, but package.runtime makes them {form}. Set "
-            "package.batch_norm: train, or package.runtime to versions of TensorFlow and Keras."
+            f"Batch normalisation is to be renewed (package.batch_norm, or with auto ensemble.batch_norm, is target), "
+            f"which needs networks that Keras runs, but package.runtime makes them {form}. Set package.batch_norm: "
+            "train, or package.runtime to versions of TensorFlow and Keras."
         )
     watching = ("batch_norm_watch",) if renew else ()
     networks = sum(len(names) for names in described["members"])

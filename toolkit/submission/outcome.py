@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,18 +41,25 @@ def read_expected(input_data: Path | None) -> Expected:
     return Expected(count, described.get("output"), None if values is None else tuple(values))
 
 
-def judge_predictions(output: Path, expected: Expected) -> tuple[np.ndarray | None, list[Check]]:
+def judge_predictions(
+    output: Path, expected: Expected, copied: Collection[str] = ()
+) -> tuple[np.ndarray | None, list[Check]]:
     """Read and check the one `.npy` file that the prediction step wrote.
 
     Args:
         output: The step's output directory.
         expected: What must be in it.
+        copied: Files that the worker copied there, which nobody predicted.
 
     Returns:
         The predictions, None if there are none, and the checks.
     """
     named = output / "predictions.npy"
-    found = [named] if named.is_file() else sorted(output.rglob("*.npy"))
+    found = (
+        [named]
+        if named.is_file()
+        else [path for path in sorted(output.rglob("*.npy")) if path.relative_to(output).as_posix() not in copied]
+    )
     if not found:
         if expected.output is None:  # a contest with files of its own, which its scoring will read
             return None, []

@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit.submission import sandbox
 from toolkit.submission.bundle import PROBABILITIES
-from toolkit.submission.checks import UNSAFE, Check, inspect, open_archive
+from toolkit.submission.checks import UNSAFE, Check, inspect, is_result, open_archive
 from toolkit.submission.label_files import LabelFile, find_labels, paired, to_labels
 from toolkit.submission.outcome import judge_predictions, read_expected, read_scores
 from toolkit.submission.permutation import judge_order
@@ -32,6 +32,8 @@ from toolkit.submission.worker import (
 )
 
 _STILL_SCORED = "The contest still scores such a run, as a rule 0.0, and counts it as a submission."
+
+_SKEW = "The versions are not those that it was made for: see `versions`."
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,12 @@ def _run(archive: zipfile.ZipFile, task: Task, worker: _Worker, checks: list[Che
             return WorkerResult(tuple(checks), {}, None, seconds, memory, log)
         ran = worker.step(command, places, read_only=places.ingested_program)
         seconds, memory, log = ran.seconds, ran.peak_memory_mb, f"[ingestion]\n{ran.log}"
-        checks.append(_ingestion_check(ran, archive.namelist(), worker.time_limit_s))
-        checks.extend(judge_versions(archive, worker.python, ran.exit_code == 0, ran.log))
+        versions = judge_versions(archive, worker.python, ran.exit_code == 0, ran.log)
+        skew = any(not check.ok for check in versions)
+        checks += [_ingestion_check(ran, archive.namelist(), worker.time_limit_s, skew), *versions]
         goes_on = ran.exit_code is not None
     expected = read_expected(task.input_data)
-    predictions, judged = judge_predictions(places.output, expected)
+    predictions, judged = judge_predictions(places.output, expected, () if is_result(archive) else archive.namelist())
     checks.extend(judged)
     checks.extend(_order(task, places.output, predictions, expected.label_values))
     kept = places.output / PROBABILITIES
@@ -206,7 +209,7 @@ def _score(places: Scoring, worker: _Worker) -> tuple[dict[str, float], str, lis
     return scores, log, [Check("scoring", True, f"{ran.seconds:.1f} s"), check]
 
 
-def _ingestion_check(ran: sandbox.Ran, members: list[str], time_limit_s: float) -> Check:
+def _ingestion_check(ran: sandbox.Ran, members: list[str], time_limit_s: float, skew: bool) -> Check:
     if ran.exit_code is None:
         return Check(
             "ingestion",
@@ -216,11 +219,9 @@ def _ingestion_check(ran: sandbox.Ran, members: list[str], time_limit_s: float) 
         )
     if ran.exit_code == 0:
         return Check("ingestion", True, f"{ran.seconds:.1f} s, {ran.peak_memory_mb:.0f} MB")
-    return Check(
-        "ingestion",
-        False,
-        f"Ended with status {ran.exit_code}: {_last_line(ran.log)}. {_advice(ran, members)} {_STILL_SCORED}",
-    )
+    advice = _SKEW if skew else _advice(ran, members)
+    message = f"Ended with status {ran.exit_code}: {_last_line(ran.log)}. {advice} {_STILL_SCORED}"
+    return Check("ingestion", False, message)
 
 
 def _advice(ran: sandbox.Ran, members: list[str]) -> str:

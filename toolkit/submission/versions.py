@@ -62,8 +62,8 @@ def judge_versions(archive: zipfile.ZipFile, python: str, ran_well: bool, log: s
         Check(
             "versions",
             False,
-            f"{told}, which cannot load it. Train with the contest's versions of TensorFlow and Keras, or have a "
-            "newer runtime chosen by the contest.",
+            f"{told}, which cannot load it. Build it again with the contest's versions in package.runtime, as in "
+            f"{{tensorflow: …, keras: {there}}}: the networks are then packed as weights that this Keras loads.",
         )
     ]
 

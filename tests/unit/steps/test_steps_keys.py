@@ -66,6 +66,9 @@ TRAINED = {"tune", "ensemble", "evaluate", "package"}
         ("evaluate.pictures=9", {"evaluate", "package"}),
         ("evaluate.metric=auc", {"evaluate", "package"}),
         ("package.output=one_hot", {"package"}),
+        ("package.batch_norm=train", set()),  # as the ensemble's, which `auto` follows
+        ("package.batch_norm=target", {"package"}),
+        ("ensemble.batch_norm=target", {"package"}),
     ],
 )
 def test_a_setting_changes_just_the_keys_it_affects(assignment, changed):

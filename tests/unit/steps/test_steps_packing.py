@@ -6,8 +6,9 @@ import pytest
 from toolkit.ensembling.blending import Blend
 from toolkit.steps.package_parts import Parts, best_members
 from toolkit.steps.packed_scores import moved
-from toolkit.steps.proving import same_probabilities
+from toolkit.steps.proving import same_accuracy, same_probabilities, ties
 from toolkit.steps.results import Interval
+from toolkit.steps.size_costs import Cost, cost_of_choice
 
 
 def rows(labels, right):
@@ -43,6 +44,27 @@ def test_predictions_of_another_runtime_must_be_within_a_ten_thousandth(change, 
     assert same_probabilities(here + change, here, "there").ok == ok
     assert not same_probabilities(None, here, "there").ok
     assert not same_probabilities(here[:, ::-1], here, "there").ok
+
+
+def test_only_pictures_that_may_be_labelled_either_way_may_change_the_accuracy():
+    here = np.array([[0.5, 0.49995, 0.00005], [0.6, 0.3, 0.1]])
+    assert ties(here) == 1
+    assert same_accuracy("there", 0.5, 1.0, 2, ties(here)).ok
+    assert not same_accuracy("there", 0.0, 1.0, 2, ties(here)).ok and not same_accuracy("there", 0.5, 1.0, 2).ok
+
+
+@pytest.mark.parametrize(("difference", "real"), [(-0.2, True), (-0.05, False), (0.0, False)])
+def test_what_the_packed_choice_costs_is_said_on_the_card(difference, real):
+    def cost(choice, members, megabytes, **more):
+        return Cost(choice=choice, members=members, float16=False, accuracy=0.5, margin=0.1, megabytes=megabytes,
+                    **{"difference": 0.0, **more})  # fmt: skip
+
+    costs = [cost("1", 1, 14.0), cost("2", 2, 28.0), cost("average", 1, 14.0, difference=difference, chosen=True)]
+    (check,) = cost_of_choice(costs)
+    assert check.ok and f"14.0 MB for 28.0 MB: {100 * difference:+.1f} ± 10.0 points" in check.message
+    assert ("real loss" in check.message) == real
+    assert cost_of_choice([]) == [] == cost_of_choice(costs[:2])
+    assert cost_of_choice([cost("1", 1, 14.0), cost("2", 2, 28.0, chosen=True)]) == []
 
 
 def test_an_estimate_moves_by_the_difference_and_widens_by_its_margin():
