@@ -31,6 +31,7 @@ from toolkit.evaluation.estimates.calibration import REDRAWN
 CLASSES = 8
 PAST, TRIPLES, CANDIDATES = 3, 12, 4
 RESAMPLES = 1000
+USUAL = "combined, usual shares"
 # Concentrations of the class shares with which each hidden test is drawn again, and the pictures drawn.
 OTHER_SHARES, OTHER_PICTURES = (5.0, 1.0), 1000
 
@@ -106,7 +107,10 @@ class Cases:
         return {"tests": tests, "other": other, "confusions": confusions, "known": reference.class_shares.tolist()}
 
     def foretell(self, name, places, target, pictures):
-        """Estimate 2 from these local tests, that of each signal alone, and the class shares."""
+        """Estimate 2 from these local tests, that of each signal alone, and the class shares.
+
+        Among the single ones is what is said if the classes have the shares of training.
+        """
         own, tests = self.stored[name], [f"local-{LOCAL_CELLS[place]}" for place in places]
         groups = [family_of(LOCAL_CELLS[place]) for place in places]
         plain = [own["tests"][test] for test in tests]
@@ -117,7 +121,8 @@ class Cases:
         found = combine([row[1] for row in every], [row[0] for row in every],
                         groups + [group for group in groups for _ in REDRAWN], target[1], pictures,
                         [False] * len(plain) + [True] * len(drawn), shares.differ)  # fmt: skip
-        single = single_estimates([row[1] for row in plain], [row[0] for row in plain], groups, target[1])
+        plainly = [row[1] for row in plain], [row[0] for row in plain], groups, target[1]
+        single = {USUAL: combine(*plainly, pictures), **single_estimates(*plainly)}
         return found, single, shares
 
     def seen(self, cell):
@@ -248,13 +253,16 @@ def feedback(cases, inside):
 
 
 def target_points(cases, inside):
-    """`(models, hidden tests)` what estimate 2 says, fitted on all families or on those that the test is not of."""
+    """`(models, hidden tests)` what estimate 2 says for usual class shares.
+
+    It is fitted on all families, or on those that the test is not of.
+    """
     points = np.empty_like(cases.hidden)
     for number, name in enumerate(cases.names):
         for column, cell in enumerate(HIDDEN_CELLS):
             places = range(len(LOCAL_CELLS)) if inside else cases.seen(cell)
-            found, _, _ = cases.foretell(name, places, cases.rows[name][f"hidden-{cell}"], cases.pictures)
-            points[number, column] = found.point
+            _, single, _ = cases.foretell(name, places, cases.rows[name][f"hidden-{cell}"], cases.pictures)
+            points[number, column] = single[USUAL].point
     return points
 
 

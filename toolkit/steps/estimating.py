@@ -104,6 +104,7 @@ class Estimates:
                 "fingerprint": found.fingerprint,
                 "pictures": found.pictures,
                 "combined": asdict(found.combined),
+                "usual": asdict(found.foretold.usual),
                 "single": {name: asdict(row) for name, row in found.single.items()},
                 "shares": {"differ": found.shares.differ, "classes": found.shares_by_class()},
                 "separation": {"auc": apart.auc, "low": apart.low, "high": apart.high} if apart else None,

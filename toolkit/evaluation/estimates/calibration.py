@@ -37,11 +37,14 @@ class Foretold:
 
     Attributes:
         combined: All signals together.
+        usual: The same, fitted for class shares as in training alone: the nearer one where they are, and the one that
+            past scores correct best, since other shares mislead it for all models alike.
         single: Each signal alone, by name.
         shares: Of the classes.
     """
 
     combined: Estimate
+    usual: Estimate
     single: dict[str, Estimate]
     shares: Shares
 
@@ -105,9 +108,11 @@ class Calibration:
         shares = estimate_shares(
             predicted, self.reference.class_shares, self.confusions, self.families[:tests], pictures
         )
+        plain = self.signals[:tests], self.accuracy[:tests], self.families[:tests]
         return Foretold(
             combine(self.signals, self.accuracy, self.families, target, pictures, self.redrawn, shares.differ),
-            single_estimates(self.signals[:tests], self.accuracy[:tests], self.families[:tests], target),
+            combine(*plain, target, pictures),
+            single_estimates(*plain, target),
             shares,
         )
 

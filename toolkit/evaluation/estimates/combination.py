@@ -20,8 +20,8 @@ SINGLE = {
     "GDE": ("agreement between members (Jiang et al. 2022)", "agreement"),
     "COT": ("confidence optimal transport (Lu et al. 2023)", "transport"),
 }
-# Weight of the prior against the tests: as of so many tests for every feature.
-SHRINKAGE = 5.0
+# Weight of the prior against the tests: as of so many tests for every feature; less where each was drawn again.
+SHRINKAGE, SHRINKAGE_REDRAWN = 20.0, 5.0
 # Weight of a local test as it is against that of the same test with other class shares: what is usual in a contest.
 USUAL = 0.7
 # What the residuals of a few tests are believed to spread by, on the logit scale, worth so many families.
@@ -126,7 +126,8 @@ class _Known:
         if other.any() and not other.all():
             weights = weights * np.where(other, (1 - USUAL) / other.sum(), USUAL / (~other).sum())
             weights = weights / weights.sum()
-        return _fit_predict(self.features[rows], self.truth[rows], weights, asked, int((~other).sum()))
+        shrinkage = (SHRINKAGE_REDRAWN if other.any() else SHRINKAGE) / int((~other).sum())
+        return _fit_predict(self.features[rows], self.truth[rows], weights, asked, shrinkage)
 
     def left_out(self, counted: np.ndarray) -> tuple[list[float], list[float]]:
         """Mean squared residual on the logit scale and mean absolute error of each family that is left out in turn."""
@@ -148,18 +149,17 @@ def _features(row: Signals) -> tuple[float, ...]:
 
 
 def _fit_predict(
-    features: np.ndarray, truth: np.ndarray, weights: np.ndarray, asked: np.ndarray, tests: int
+    features: np.ndarray, truth: np.ndarray, weights: np.ndarray, asked: np.ndarray, shrinkage: float
 ) -> np.ndarray:
-    """Ridge regression towards the first feature itself (slope 1), the others without effect; as of so many tests."""
+    """Ridge regression towards the first feature itself (slope 1), the others without effect; weights sum to 1."""
     centre = weights @ features
     scale = np.sqrt(weights @ (features - centre) ** 2)
     scale = np.where(scale > 1e-9, scale, 1.0)
     rest = truth - features[:, 0]
     constant = float(weights @ rest)
     inputs = (features - centre) / scale
-    counted = weights * tests
-    hessian = inputs.T @ (counted[:, None] * inputs) + SHRINKAGE * np.eye(features.shape[1])
-    slopes = np.linalg.solve(hessian, inputs.T @ (counted * (rest - constant)))
+    hessian = inputs.T @ (weights[:, None] * inputs) + shrinkage * np.eye(features.shape[1])
+    slopes = np.linalg.solve(hessian, inputs.T @ (weights * (rest - constant)))
     return np.asarray(constant + asked[:, 0] + (asked - centre) / scale @ slopes)
 
 

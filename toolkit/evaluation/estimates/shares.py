@@ -12,7 +12,7 @@ from toolkit.evaluation.estimates.scale import Z90, family_weights, logit
 # Belief in unchanged shares before any picture was seen; otherwise a Dirichlet distribution about the known shares,
 # each of these concentrations alike.
 SAME, CONCENTRATIONS = 0.5, (10.0, 3.0, 1.0)
-SEEM_OTHER = 0.8
+SEEM_OTHER = 0.9
 # Variance of a predicted share that no local test explains.
 _FLOOR = 1e-4
 _FEW = 0.02

@@ -64,6 +64,7 @@ def _table(found: Estimates) -> Table:
     rows: list[list[Cell]] = [_row("without target pictures", found.local)]
     if found.target:
         rows.append(_row("all signals of the target pictures", found.target.combined))
+        rows.append(_row("the same, if the classes have the shares of training", found.target.foretold.usual))
         rows += [_row(name, row) for name, row in found.target.single.items()]
     if found.board:
         rows.append(_row("past scores", found.board.estimate))
