@@ -37,8 +37,8 @@ class Foretold:
 
     Attributes:
         combined: All signals together.
-        usual: The same, fitted for class shares as in training alone: the nearer one where they are, and the one that
-            past scores correct best, since other shares mislead it for all models alike.
+        usual: The same, fitted for class shares as in training alone: nearer where they are, and then the one that past
+            scores correct best.
         single: Each signal alone, by name.
         shares: Of the classes.
     """
