@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from hidden_score_bank_common import Bank
 from hidden_score_cases_common import COMPOUND, MODELS
-from hidden_score_figures_common import Cases, correlations, feedback, intervals, tuned_count, unlabelled
+from hidden_score_figures_common import OTHER_SHARES, Cases, correlations, feedback, intervals, tuned_count, unlabelled
 
 FEWEST, FEWEST_TUNED = 16, 6
 
@@ -25,6 +25,13 @@ FEWEST, FEWEST_TUNED = 16, 6
 def mean_errors(rows):
     """Mean absolute error of each estimate over hidden tests."""
     return {name: float(np.mean([row["errors"][name] for row in rows])) for name in rows[0]["errors"]}
+
+
+def part_figures(rows):
+    """Errors, coverage and width of estimate 2, and what it says of the class shares."""
+    means = {name: float(np.mean([row[name] for row in rows])) for name in
+             ("covered", "width", "told", "differ", "warned")}  # fmt: skip
+    return {"errors": mean_errors(rows), **means}
 
 
 def figures(cases):
@@ -38,6 +45,7 @@ def figures(cases):
         "several corruptions at once": [row for row in aimed if row["cell"] in COMPOUND],
     }
     errors = {name: mean_errors(rows) for name, rows in parts.items()}
+    shifted = {f"concentration {value:g}": part_figures(unlabelled(cases, value)) for value in OTHER_SHARES}
     span = {name: float(np.mean([row[name] for row in spans])) for name in
             ("covered", "width", "winkler", "trivial", "error")}  # fmt: skip
     span["by model kind"] = {
@@ -60,10 +68,8 @@ def figures(cases):
     }  # fmt: skip
     return {
         "models": cases.names, "left out": cases.left_out, "fine-tuned": tuned_count(cases), "rank correlation": rank,
-        "estimate 1": span, "estimate 2": {"errors": errors,
-        "covered": float(np.mean([row["covered"] for row in aimed])),
-        "width": float(np.mean([row["width"] for row in aimed])),
-        "told error": float(np.mean([row["told"] for row in aimed]))}, "estimate 3": third, "holds": holds,
+        "estimate 1": span, "estimate 2": {**part_figures(aimed), "errors": errors},
+        "estimate 2, other class shares": shifted, "estimate 3": third, "holds": holds,
     }  # fmt: skip
 
 

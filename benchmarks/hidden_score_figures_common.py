@@ -9,22 +9,31 @@ from hidden_score_cases_common import CLEAN, COMPOUND, HIDDEN_CELLS, LOCAL_CELLS
 from scipy.stats import spearmanr
 
 from toolkit.evaluation.estimates import (
+    KnownTest,
     Signals,
     agreement,
     combine,
+    confusion,
     corrected,
+    estimate_shares,
     fit_mix,
     fit_reference,
     foretell,
     predictive_interval,
+    redraw,
     signals,
     single_estimates,
     winkler,
+    with_other_shares,
 )
+from toolkit.evaluation.estimates.calibration import REDRAWN
 
 CLASSES = 8
 PAST, TRIPLES, CANDIDATES = 3, 12, 4
 RESAMPLES = 1000
+USUAL = "combined, usual shares"
+# Concentrations of the class shares with which each hidden test is drawn again, and the pictures drawn.
+OTHER_SHARES, OTHER_PICTURES = (5.0, 1.0), 1000
 
 
 class Cases:
@@ -41,8 +50,11 @@ class Cases:
         self._folder = folder
         (folder / "signals").mkdir(exist_ok=True)
         found = {name: self._model(name) for name in names if self._file(name).exists()}
-        best = max(rows["local-clean"][0] for rows in found.values())
-        self.rows = {name: rows for name, rows in found.items() if rows["local-clean"][0] >= best - 0.15}
+        best = max(row["tests"]["local-clean"][0] for row in found.values())
+        self.stored = {
+            name: row for name, row in found.items() if row["tests"]["local-clean"][0] >= best - 0.15
+        }  # fmt: skip
+        self.rows = {name: row["tests"] for name, row in self.stored.items()}
         self.left_out = sorted(set(found) - set(self.rows))
         self.names = list(self.rows)
         self.local = self._table("local", LOCAL_CELLS)
@@ -56,20 +68,62 @@ class Cases:
         return np.array([[rows[f"{kind}-{cell}"][0] for cell in cells] for rows in self.rows.values()])
 
     def _model(self, name):
-        """(accuracy, signals) by test; a model of the same kind stands for the other member of an ensemble."""
+        """Accuracy and signals by test; a model of the same kind stands for the other member of an ensemble."""
         path = self._folder / "signals" / f"{name}.json"
         if not path.exists():
             with np.load(self._file(name)) as stored:
                 own = {cell: stored[cell].astype(np.float64) for cell in stored.files}
             partner = np.load(self._file(partner_of(name)))
             reference = fit_reference(own["local-clean"], self._labels["local"])
-            rows = {}
-            for cell, values in own.items():
-                agreed = agreement(np.stack([values, partner[cell]]))
-                right = values.argmax(axis=1) == self._labels[cell.split("-")[0]]
-                rows[cell] = [float(right.mean()), asdict(signals(reference, values, agreed))]
-            path.write_text(json.dumps(rows))
-        return {cell: (accuracy, Signals(**row)) for cell, (accuracy, row) in json.loads(path.read_text()).items()}
+            path.write_text(json.dumps(self._described(own, partner, reference)))
+        stored = json.loads(path.read_text())
+        for part in ("tests", "other"):
+            stored[part] = {cell: (row[0], Signals(**row[1]), row[2]) for cell, row in stored[part].items()}
+        return stored
+
+    def _described(self, own, partner, reference):
+        """[accuracy, signals, predicted shares] of every test, and of each with other class shares."""
+        tests, other, confusions = {}, {}, {}
+        rng = np.random.default_rng(0)
+
+        def row(values, labels, agreed=None):
+            called = values.argmax(axis=1)
+            shares = np.bincount(called, minlength=CLASSES) / len(called)
+            return [float((called == labels).mean()), asdict(signals(reference, values, agreed)), shares.tolist()]
+
+        for cell, values in own.items():
+            kind, name = cell.split("-", 1)
+            labels = self._labels[kind]
+            tests[cell] = row(values, labels, agreement(np.stack([values, partner[cell]])))
+            if kind == "local":
+                confusions[cell] = confusion(values.argmax(axis=1), labels, CLASSES).tolist()
+                again = with_other_shares(KnownTest("", labels, values), LOCAL_CELLS.index(name))
+                other.update({f"{cell}-{place}": row(test.probabilities, test.labels)
+                              for place, test in enumerate(again)})  # fmt: skip
+                continue
+            for concentration in OTHER_SHARES:
+                rows = redraw(labels, concentration, OTHER_PICTURES, rng)
+                other[f"{cell}-{concentration}"] = row(values[rows], labels[rows])
+        return {"tests": tests, "other": other, "confusions": confusions, "known": reference.class_shares.tolist()}
+
+    def foretell(self, name, places, target, pictures):
+        """Estimate 2 from these local tests, that of each signal alone, and the class shares.
+
+        Among the single ones is what is said if the classes have the shares of training.
+        """
+        own, tests = self.stored[name], [f"local-{LOCAL_CELLS[place]}" for place in places]
+        groups = [family_of(LOCAL_CELLS[place]) for place in places]
+        plain = [own["tests"][test] for test in tests]
+        drawn = [own["other"][f"{test}-{place}"] for test in tests for place in range(len(REDRAWN))]
+        confusions = np.array([own["confusions"][test] for test in tests])
+        shares = estimate_shares(np.array(target[2]), np.array(own["known"]), confusions, groups, pictures)
+        every = plain + drawn
+        found = combine([row[1] for row in every], [row[0] for row in every],
+                        groups + [group for group in groups for _ in REDRAWN], target[1], pictures,
+                        [False] * len(plain) + [True] * len(drawn), shares.differ)  # fmt: skip
+        plainly = [row[1] for row in plain], [row[0] for row in plain], groups, target[1]
+        single = {USUAL: combine(*plainly, pictures), **single_estimates(*plainly)}
+        return found, single, shares
 
     def seen(self, cell):
         """Positions of the local tests that share no family with a hidden one."""
@@ -150,26 +204,26 @@ def intervals(cases):
     return rows
 
 
-def unlabelled(cases):
-    """Estimate 2 and its parts on every hidden test."""
+def unlabelled(cases, concentration=None):
+    """Estimate 2 and its parts on every hidden test, as it is or with class shares of such a Dirichlet distribution."""
     rows = []
     for number, name in enumerate(cases.names):
-        own = cases.rows[name]
-        for column, cell in enumerate(HIDDEN_CELLS):
-            names = [LOCAL_CELLS[place] for place in cases.seen(cell)]
-            local = [own[f"local-{test}"][1] for test in names]
-            accuracy, groups = [own[f"local-{test}"][0] for test in names], [family_of(test) for test in names]
-            truth, target = float(cases.hidden[number, column]), own[f"hidden-{cell}"][1]
-            found = combine(local, accuracy, groups, target, cases.pictures)
+        own = cases.stored[name]
+        for cell in HIDDEN_CELLS:
+            if concentration is None:
+                target, pictures = own["tests"][f"hidden-{cell}"], cases.pictures
+            else:
+                target, pictures = own["other"][f"hidden-{cell}-{concentration}"], OTHER_PICTURES
+            found, singles, shares = cases.foretell(name, cases.seen(cell), target, pictures)
+            truth = target[0]
             errors = {
                 "combined": abs(found.point - truth),
                 "hidden = clean": abs(float(cases.local[number, 0]) - truth),
+                **{single: abs(row.point - truth) for single, row in singles.items()},
             }
-            for single, row in single_estimates(local, accuracy, groups, target).items():
-                errors[single] = abs(row.point - truth)
             rows.append({"model": name, "cell": cell, "truth": truth, "point": found.point, "told": found.error,
                          "covered": found.low <= truth <= found.high, "width": found.high - found.low,
-                         "errors": errors})  # fmt: skip
+                         "differ": shares.differ, "warned": shares.seem_other, "errors": errors})  # fmt: skip
     return rows
 
 
@@ -199,17 +253,16 @@ def feedback(cases, inside):
 
 
 def target_points(cases, inside):
-    """`(models, hidden tests)` what estimate 2 says, fitted on all families or on those that the test is not of."""
+    """`(models, hidden tests)` what estimate 2 says for usual class shares.
+
+    It is fitted on all families, or on those that the test is not of.
+    """
     points = np.empty_like(cases.hidden)
     for number, name in enumerate(cases.names):
-        own = cases.rows[name]
         for column, cell in enumerate(HIDDEN_CELLS):
             places = range(len(LOCAL_CELLS)) if inside else cases.seen(cell)
-            known = [own[f"local-{LOCAL_CELLS[place]}"] for place in places]
-            groups = [family_of(LOCAL_CELLS[place]) for place in places]
-            target = own[f"hidden-{cell}"][1]
-            found = combine([row[1] for row in known], [row[0] for row in known], groups, target, cases.pictures)
-            points[number, column] = found.point
+            _, single, _ = cases.foretell(name, places, cases.rows[name][f"hidden-{cell}"], cases.pictures)
+            points[number, column] = single[USUAL].point
     return points
 
 

@@ -12,7 +12,16 @@ import numpy as np
 
 from toolkit.artifacts import read_json
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.estimates import Calibration, Estimate, KnownTest, Separation, predictive_interval, separate
+from toolkit.evaluation.estimates import (
+    Calibration,
+    Estimate,
+    Foretold,
+    KnownTest,
+    Separation,
+    Shares,
+    predictive_interval,
+    separate,
+)
 from toolkit.evaluation.local_tests import LocalTest
 from toolkit.manifest import Manifest
 from toolkit.metrics import Scores
@@ -33,18 +42,42 @@ class TargetEstimate:
     Attributes:
         fingerprint: Of the pictures, by content.
         pictures: How many there are.
-        combined: All signals together.
-        single: Each signal alone, by name.
+        foretold: The accuracy, and the shares of the classes.
+        class_names: `(k,)` in the order of the shares.
         separation: How well they are told from training pictures; None with fewer than ten of either.
         image_ids: Target pictures that give it away most, first the surest.
     """
 
     fingerprint: str
     pictures: int
-    combined: Estimate
-    single: Mapping[str, Estimate]
+    foretold: Foretold
+    class_names: tuple[str, ...]
     separation: Separation | None
     image_ids: tuple[str, ...]
+
+    @property
+    def combined(self) -> Estimate:
+        """All signals together."""
+        return self.foretold.combined
+
+    @property
+    def single(self) -> Mapping[str, Estimate]:
+        """Each signal alone, by name."""
+        return self.foretold.single
+
+    @property
+    def shares(self) -> Shares:
+        """Of the classes."""
+        return self.foretold.shares
+
+    def shares_by_class(self) -> dict[str, dict[str, float]]:
+        """Known, predicted and estimated share of each class, and the ends of its interval."""
+        row = self.shares
+        names = ("known", "predicted", "point", "low", "high")
+        columns = zip(row.known, row.predicted, row.point, row.low, row.high, strict=True)
+        return {
+            name: dict(zip(names, values, strict=True)) for name, values in zip(self.class_names, columns, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -71,7 +104,9 @@ class Estimates:
                 "fingerprint": found.fingerprint,
                 "pictures": found.pictures,
                 "combined": asdict(found.combined),
+                "usual": asdict(found.foretold.usual),
                 "single": {name: asdict(row) for name, row in found.single.items()},
+                "shares": {"differ": found.shares.differ, "classes": found.shares_by_class()},
                 "separation": {"auc": apart.auc, "low": apart.low, "high": apart.high} if apart else None,
                 "giving_away": list(found.image_ids),
             }
@@ -136,10 +171,15 @@ def target_estimate(
         probabilities: `(n, k)` of the ensemble's vote on them.
         tests: The local tests, the clean one first.
     """
-    combined, single = calibration(ensemble, tests).estimate(probabilities)
+    foretold = calibration(ensemble, tests).estimate(probabilities)
     separation, image_ids = _separation(project, ensemble, target)
     return TargetEstimate(
-        target.fingerprint(project.content_hashes(target)), len(target), combined, single, separation, image_ids
+        fingerprint=target.fingerprint(project.content_hashes(target)),
+        pictures=len(target),
+        foretold=foretold,
+        class_names=tuple(ensemble.split.smaller.classes),
+        separation=separation,
+        image_ids=image_ids,
     )
 
 

@@ -99,7 +99,7 @@ def _evaluate(
             clean,
             tests,
             run,
-            (aimed.fingerprint, aimed.combined.point) if aimed else None,
+            (aimed.fingerprint, aimed.foretold.usual.point) if aimed else None,
         )
         if board
         else None

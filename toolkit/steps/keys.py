@@ -20,7 +20,7 @@ from toolkit.steps.renewal import differs, statistics
 
 # Raised when a step's code changes what it computes, so that old results are not mistaken for new ones.
 SCHEMA = {
-    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "package": 2, "preview": 1, "votes": 1,
+    "clean": 2, "tune": 2, "ensemble": 2, "evaluate": 4, "estimates": 2, "package": 2, "preview": 1, "votes": 1,
     "tune-modify": 1, "tune-unfreeze": 1, "tune-compare": 1,
 }  # fmt: skip
 
@@ -172,7 +172,9 @@ def estimates_key(evaluate: str, target: str | None, leaderboard: str | None) ->
         target: Fingerprint of the unlabelled target pictures, None without them.
         leaderboard: Hash of `leaderboard.csv`, None without one.
     """
-    return make_key("estimates", evaluate, target, leaderboard) if target or leaderboard else evaluate
+    if not target and not leaderboard:
+        return evaluate
+    return make_key("estimates", SCHEMA["estimates"], evaluate, target, leaderboard)
 
 
 def predictions_key(config: Config, ensemble: str) -> str:

@@ -101,7 +101,8 @@ def board_estimate(
         clean: Scores of the ensemble on clean pictures.
         tests: Its corrupted local tests.
         run: Where the mix is written.
-        target: Fingerprint of the target pictures, and the accuracy estimated from them; None without them.
+        target: Fingerprint of the target pictures, and the accuracy estimated from them as if the classes had the
+            shares of training; None without them.
 
     Returns:
         None where no scored submission has local tests in common with this ensemble.
@@ -173,5 +174,6 @@ def _evaluations(runs: Path, target: str | None) -> Iterable[_Evaluation]:
             stored = read_json(path)
             cells = {cell_name(row["corruption"], row["severity"]): row["accuracy"]["value"] for row in stored["tests"]}
             aimed = stored["target"]
-            point = aimed["combined"]["point"] if target and aimed and aimed["fingerprint"] == target else None
+            same = target and aimed and aimed["fingerprint"] == target
+            point = aimed.get("usual", aimed["combined"])["point"] if same else None
             yield _Evaluation(stored["ensemble"], {CLEAN: stored["clean"]["accuracy"]["value"], **cells}, point)

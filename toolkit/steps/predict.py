@@ -26,6 +26,7 @@ class PredictResult(StepResult):
         priors: Estimated share of each class, empty without `ensemble.prior_correction`.
         priors_warning: What speaks against believing them.
         estimate: Accuracy that an evaluation of the same ensemble lets expect, None without one.
+        shares_differ: Probability that the classes have other shares than in training, None without an estimate.
     """
 
     output: Path
@@ -34,6 +35,7 @@ class PredictResult(StepResult):
     priors: tuple[PriorRecord, ...] = ()
     priors_warning: str = ""
     estimate: Interval | None = None
+    shares_differ: float | None = None
 
     def tables(self) -> list[TextTable]:
         """How many pictures each class was given."""
@@ -43,8 +45,8 @@ class PredictResult(StepResult):
 
     def lines(self) -> list[str]:
         """Where the predictions are."""
-        told = [f"Expect an accuracy of {self.estimate} (90 % interval) if the classes have the shares of the training "
-                "pictures."] if self.estimate else []  # fmt: skip
+        told = [f"Expect an accuracy of {self.estimate} (90 % interval). The classes have other shares than in "
+                f"training with a probability of {self.shares_differ:.0%}."] if self.estimate else []  # fmt: skip
         return [f"Wrote {self.output}", *told]
 
 
@@ -69,7 +71,8 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
             f"picture: {', '.join(sorted(store.unreadable)[:5])}"
         )
     known = None if manifest.labelled else finished_calibration(project, ensemble)
-    expected = known.estimate(probabilities)[0] if known else None
+    expected = known.estimate(probabilities) if known else None
+    point = expected.combined if expected else None
     counts = np.bincount(made.labels, minlength=len(manifest.classes)).tolist()
     return PredictResult(
         step="predict",
@@ -79,5 +82,6 @@ def predict_step(project: Project, data: Path, output: Path) -> PredictResult:
         counts=dict(zip(manifest.classes, counts, strict=True)),
         priors=prior_records(priors, manifest.classes),
         priors_warning=priors.warning if priors else "",
-        estimate=Interval(value=expected.point, low=expected.low, high=expected.high) if expected else None,
+        estimate=Interval(value=point.point, low=point.low, high=point.high) if point else None,
+        shares_differ=expected.shares.differ if expected else None,
     )

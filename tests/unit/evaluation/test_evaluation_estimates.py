@@ -187,7 +187,8 @@ def test_all_signals_together_beat_confidence_and_tell_their_error():
     misses, baseline, covered = [], [], []
     for seed, pull in ((100, 0.3), (200, 1.2), (300, 2.2), (400, 3.2)):
         labels, probabilities = network(1000, 1.4, seed, pull)
-        combined, single = known.estimate(probabilities)
+        found = known.estimate(probabilities)
+        combined, single = found.combined, found.single
         truth = accuracy(labels, probabilities)
         misses.append(abs(combined.point - truth))
         baseline.append(abs(single["mean confidence"].point - truth))
@@ -201,7 +202,8 @@ def test_all_signals_together_beat_confidence_and_tell_their_error():
 def test_few_local_tests_still_give_an_estimate_and_few_make_it_vague(shifted):
     tests = shifted_tests(5, [1.0, 2.0, 0.5])[: shifted + 1]
     labels, probabilities = network(300, 1.4, 77, 1.0)
-    combined, single = Calibration.of(tests).estimate(probabilities)
+    found = Calibration.of(tests).estimate(probabilities)
+    combined, single = found.combined, found.single
     assert 0 <= combined.low < combined.point < combined.high <= 1
     assert combined.high - combined.low > 0.15
     assert combined.low <= accuracy(labels, probabilities) <= combined.high
@@ -212,13 +214,13 @@ def test_few_local_tests_still_give_an_estimate_and_few_make_it_vague(shifted):
 def test_a_network_that_is_always_right_is_estimated_without_a_fuss():
     labels = np.arange(60) % 3
     tests = [KnownTest("", labels, np.eye(3)[labels]), KnownTest("blur", labels, np.eye(3)[labels])]
-    combined, _ = Calibration.of(tests).estimate(np.eye(3)[labels])
+    combined = Calibration.of(tests).estimate(np.eye(3)[labels]).combined
     assert combined.point > 0.95 and combined.high <= 1
 
 
 def test_one_class_and_one_picture_are_no_special_cases():
     tests = [KnownTest("", np.zeros(4, int), np.ones((4, 1)))]
-    combined, _ = Calibration.of(tests).estimate(np.ones((1, 1)))
+    combined = Calibration.of(tests).estimate(np.ones((1, 1))).combined
     assert 0 < combined.low < combined.high <= 1
 
 

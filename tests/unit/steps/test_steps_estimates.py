@@ -90,15 +90,19 @@ def test_all_estimates_are_on_the_page_and_in_the_json(contest, tmp_path):
     run = RunDir(tmp_path / "run")
     run.path.mkdir()
     board = board_estimate(project, ensemble, leaderboard_file(project), scored(tests[0]), local, run)
-    combined, single = Calibration.of(tests).estimate(known("", 0.5, 9).probabilities)
+    foretold = Calibration.of(tests).estimate(known("", 0.5, 9).probabilities)
     rng = np.random.default_rng(0)
     apart = separate(rng.standard_normal((30, 4)), rng.standard_normal((30, 4)) + 1)
     names = tuple(f"t{row}" for row in apart.rows)
-    target = TargetEstimate("f", 120, combined, single, apart, names)
+    target = TargetEstimate("f", 120, foretold, CLASSES, apart, names)
     found = Estimates(local_estimate(ensemble, scored(tests[0]), local), target, board)
     told = json.loads(json.dumps(found.to_dict()))
     assert {"point", "low", "high", "method"} <= set(told["estimate"])
-    assert told["target"]["combined"]["point"] == combined.point and set(told["target"]["single"]) >= {"ATC", "COT"}
+    assert told["target"]["combined"]["point"] == foretold.combined.point
+    assert set(told["target"]["single"]) >= {"ATC", "COT"}
+    shares = told["target"]["shares"]
+    assert 0 <= shares["differ"] <= 1 and set(shares["classes"]) == set(CLASSES)
+    assert sum(row["point"] for row in shares["classes"].values()) == pytest.approx(1)
     assert told["leaderboard"]["mix"]["clean"]["weight"] >= 0
     assert set(found.intervals()) == {"target", "leaderboard"}
 
@@ -108,7 +112,13 @@ def test_all_estimates_are_on_the_page_and_in_the_json(contest, tmp_path):
     sections = estimate_sections(found, scored(tests[0]), read)
     write_page(tmp_path / "page.html", Page("evaluate", "", sections))
     text = (tmp_path / "page.html").read_text()
-    for words in ("The hidden score", "With unlabelled target pictures", "Past scores", "n-codabench-k1"):
+    for words in (
+        "The hidden score",
+        "With unlabelled target pictures",
+        "Past scores",
+        "n-codabench-k1",
+        "Shares of the classes",
+    ):
         assert words in text
     bare = Estimates(found.local)
     assert bare.to_dict()["target"] is None and len(estimate_sections(bare, scored(tests[0]), None)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,8 +20,10 @@ SINGLE = {
     "GDE": ("agreement between members (Jiang et al. 2022)", "agreement"),
     "COT": ("confidence optimal transport (Lu et al. 2023)", "transport"),
 }
-# Weight of the prior against the tests: as of so many tests for every feature.
-SHRINKAGE = 20.0
+# Weight of the prior against the tests: as of so many tests for every feature; less where each was drawn again.
+SHRINKAGE, SHRINKAGE_REDRAWN = 20.0, 5.0
+# Weight of a local test as it is against that of the same test with other class shares: what is usual in a contest.
+USUAL = 0.7
 # What the residuals of a few tests are believed to spread by, on the logit scale, worth so many families.
 PRIOR_SD, PRIOR_FAMILIES = 0.35, 3.0
 
@@ -58,12 +61,19 @@ def single_estimates(
 
 
 def combine(
-    local: Sequence[Signals], accuracy: Sequence[float], families: Sequence[str], target: Signals, pictures: int
+    local: Sequence[Signals],
+    accuracy: Sequence[float],
+    families: Sequence[str],
+    target: Signals,
+    pictures: int,
+    redrawn: Sequence[bool] | None = None,
+    differ: float = 0.0,
 ) -> Estimate:
     """Estimate the accuracy on target pictures from all signals together.
 
     A ridge regression on the logit scale, `logit a = c + logit COT + β · x`: what optimal transport says, moved by a
-    constant and, as far as the local tests insist, by the other signals. Each family weighs alike. The error and the
+    constant and, as far as the local tests insist, by the other signals. Each family weighs alike. Local tests that
+    were drawn again with other class shares teach it how far optimal transport is to be believed. The error and the
     interval come from leaving each family out in turn, so they are those of families that were not fitted.
 
     Args:
@@ -72,55 +82,84 @@ def combine(
         families: `(t,)` family of each, empty for the clean test.
         target: Signals of the target pictures.
         pictures: Pictures of the target.
+        redrawn: `(t,)` whether a test was drawn again with other class shares; None: none was.
+        differ: Probability that the target has other class shares: error and spread are those of such tests by so much.
 
     Raises:
         DataError: No local test, or not one accuracy and family each.
     """
-    if not len(local) == len(accuracy) == len(families) or not local or pictures < 1:
+    other = np.array(redrawn if redrawn is not None else [False] * len(local), bool)
+    if not len(local) == len(accuracy) == len(families) == len(other) or not len(local) or pictures < 1:
         raise DataError(
             f"An estimate needs at least one local test, with one accuracy and family each, and at least one target "
             f"picture; got {len(local)} tests, {len(accuracy)} accuracies, {len(families)} families, {pictures} "
             "pictures."
         )
-    features = np.array([_features(row) for row in local])
-    truth = logit(np.asarray(accuracy, np.float64))
-    names = np.array(families)
-    weights = family_weights(families)
-    value = float(_fit_predict(features, truth, weights, np.array([_features(target)]))[0])
-    residuals, missed, shares = [], [], []
-    for family in sorted(set(families) - {""}):
-        out = names == family
-        if out.all():
-            continue
-        guessed = _fit_predict(features[~out], truth[~out], family_weights(names[~out].tolist()), features[out])
-        residuals.append(float(np.mean((truth[out] - guessed) ** 2)))
-        missed.append(float(np.mean(np.abs(expit(truth[out]) - expit(guessed)))))
-        shares.append(out.sum())
-    freedom = PRIOR_FAMILIES + len(residuals)
-    spread = np.sqrt((PRIOR_FAMILIES * PRIOR_SD**2 + sum(residuals)) / freedom + picture_noise(expit(value), pictures))
-    reach = _student(freedom) * float(spread)
-    ends = expit(value + reach * np.array([-1, 1]))
-    words = f"all signals together, fitted on {len(local)} local tests"
-    return Estimate(
-        float(expit(value)), float(ends[0]), float(ends[1]), words, float(np.mean(missed)) if missed else None
+    known = _Known(
+        np.array([_features(row) for row in local]), logit(np.asarray(accuracy, np.float64)), np.array(families), other
     )
+    value = float(known.predict(np.ones(len(local), bool), np.array([_features(target)]))[0])
+    usual, odd = known.left_out(~other), known.left_out(other)
+    odd = odd if odd[0] else usual
+    freedom = PRIOR_FAMILIES + len(usual[0])
+    variance = (PRIOR_FAMILIES * PRIOR_SD**2 + (1 - differ) * sum(usual[0]) + differ * sum(odd[0])) / freedom
+    reach = _student(freedom) * float(np.sqrt(variance + picture_noise(expit(value), pictures)))
+    ends = expit(value + reach * np.array([-1, 1]))
+    error = float((1 - differ) * np.mean(usual[1]) + differ * np.mean(odd[1])) if usual[1] else None
+    words = f"all signals together, fitted on {int((~other).sum())} local tests"
+    return Estimate(float(expit(value)), float(ends[0]), float(ends[1]), words, error)
 
 
-def _features(row: Signals) -> tuple[float, float, float]:
-    return float(logit(row.transport)), float(logit(row.thresholded_entropy)), row.class_distance
+@dataclass(frozen=True)
+class _Known:
+    """Local tests: features `(t, d)`, logits of accuracy `(t,)`, families `(t,)`, and which were drawn again."""
+
+    features: np.ndarray
+    truth: np.ndarray
+    families: np.ndarray
+    redrawn: np.ndarray
+
+    def predict(self, rows: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """Logits for the features asked, fitted on these rows (a mask)."""
+        weights = family_weights(self.families[rows].tolist())
+        other = self.redrawn[rows]
+        if other.any() and not other.all():
+            weights = weights * np.where(other, (1 - USUAL) / other.sum(), USUAL / (~other).sum())
+            weights = weights / weights.sum()
+        shrinkage = (SHRINKAGE_REDRAWN if other.any() else SHRINKAGE) / int((~other).sum())
+        return _fit_predict(self.features[rows], self.truth[rows], weights, asked, shrinkage)
+
+    def left_out(self, counted: np.ndarray) -> tuple[list[float], list[float]]:
+        """Mean squared residual on the logit scale and mean absolute error of each family that is left out in turn."""
+        squares, missed = [], []
+        for family in sorted(set(self.families.tolist()) - {""}):
+            out = self.families == family
+            asked = out & counted
+            if out.all() or not asked.any():
+                continue
+            guessed = self.predict(~out, self.features[asked])
+            squares.append(float(np.mean((self.truth[asked] - guessed) ** 2)))
+            missed.append(float(np.mean(np.abs(expit(self.truth[asked]) - expit(guessed)))))
+        return squares, missed
 
 
-def _fit_predict(features: np.ndarray, truth: np.ndarray, weights: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Ridge regression towards the first feature itself (slope 1), the others without effect."""
+def _features(row: Signals) -> tuple[float, ...]:
+    sure = float(logit(row.transport)), float(logit(row.thresholded_entropy))
+    return (*sure, row.class_distance, row.sure_distance, row.overcalled_fall)
+
+
+def _fit_predict(
+    features: np.ndarray, truth: np.ndarray, weights: np.ndarray, asked: np.ndarray, shrinkage: float
+) -> np.ndarray:
+    """Ridge regression towards the first feature itself (slope 1), the others without effect; weights sum to 1."""
     centre = weights @ features
     scale = np.sqrt(weights @ (features - centre) ** 2)
     scale = np.where(scale > 1e-9, scale, 1.0)
     rest = truth - features[:, 0]
     constant = float(weights @ rest)
     inputs = (features - centre) / scale
-    counted = weights * len(truth)
-    hessian = inputs.T @ (counted[:, None] * inputs) + SHRINKAGE * np.eye(features.shape[1])
-    slopes = np.linalg.solve(hessian, inputs.T @ (counted * (rest - constant)))
+    hessian = inputs.T @ (weights[:, None] * inputs) + shrinkage * np.eye(features.shape[1])
+    slopes = np.linalg.solve(hessian, inputs.T @ (weights * (rest - constant)))
     return np.asarray(constant + asked[:, 0] + (asked - centre) / scale @ slopes)
 
 

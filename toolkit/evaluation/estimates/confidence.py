@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.errors import DataError
+from toolkit.evaluation.estimates.shares import called_shares, class_confidence, distance, overcalled_fall
 from toolkit.evaluation.estimates.transport import transport
 
 _TINY = 1e-6
@@ -23,6 +24,8 @@ class Reference:
         confidence_threshold: As many are surer than this as are right.
         entropy_threshold: As many have a higher negative entropy.
         class_shares: `(k,)` share of each class.
+        sure_shares: `(k,)` shares of the predicted classes among pictures above the entropy's threshold.
+        class_confidence: `(k,)` mean confidence by predicted class.
     """
 
     temperature: float
@@ -31,6 +34,8 @@ class Reference:
     confidence_threshold: float
     entropy_threshold: float
     class_shares: np.ndarray
+    sure_shares: np.ndarray
+    class_confidence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Signals:
             arXiv 2107.03315).
         transport: COT: see `transport.transport`.
         class_distance: Total variation distance of the predicted classes' shares from the clean pictures' true ones.
+        sure_distance: The same of the surest pictures (above the entropy's threshold) from the surest clean ones.
+        overcalled_fall: See `shares.overcalled_fall`; a difference of logits.
         agreement: GDE: mean share of pictures on which two members agree (Jiang et al. 2022, arXiv 2106.13799); None
             for a single network.
     """
@@ -56,6 +63,8 @@ class Signals:
     confidence_difference: float
     transport: float
     class_distance: float
+    sure_distance: float
+    overcalled_fall: float
     agreement: float | None = None
 
 
@@ -76,14 +85,18 @@ def fit_reference(probabilities: np.ndarray, labels: np.ndarray) -> Reference:
     accuracy = float(right.mean())
     temperature = fit_temperature(values, labels)
     scaled = soften(values, temperature)
-    surest = scaled.max(axis=1)
+    surest, called, classes = scaled.max(axis=1), values.argmax(axis=1), values.shape[1]
+    calm = _negative_entropy(scaled)
+    threshold = _threshold(calm, accuracy)
     return Reference(
         temperature=temperature,
         accuracy=accuracy,
         confidence=float(surest.mean()),
         confidence_threshold=_threshold(surest, accuracy),
-        entropy_threshold=_threshold(_negative_entropy(scaled), accuracy),
-        class_shares=np.bincount(labels, minlength=values.shape[1]) / len(labels),
+        entropy_threshold=threshold,
+        class_shares=np.bincount(labels, minlength=classes) / len(labels),
+        sure_shares=called_shares(called[calm >= threshold], classes),
+        class_confidence=class_confidence(surest, called, classes),
     )
 
 
@@ -104,15 +117,19 @@ def signals(reference: Reference, probabilities: np.ndarray, agreed: float | Non
             f"The probabilities have {values.shape[1]} classes, but the clean pictures {len(reference.class_shares)}."
         )
     scaled = soften(values, reference.temperature)
-    surest = scaled.max(axis=1)
-    shares = np.bincount(values.argmax(axis=1), minlength=values.shape[1]) / len(values)
+    surest, called, classes = scaled.max(axis=1), values.argmax(axis=1), values.shape[1]
+    shares = called_shares(called, classes)
+    sure = _negative_entropy(scaled) >= reference.entropy_threshold
+    confidence = class_confidence(surest, called, classes)
     return Signals(
         mean_confidence=float(values.max(axis=1).mean()),
         thresholded_confidence=float((surest >= reference.confidence_threshold).mean()),
-        thresholded_entropy=float((_negative_entropy(scaled) >= reference.entropy_threshold).mean()),
+        thresholded_entropy=float(sure.mean()),
         confidence_difference=float(np.clip(reference.accuracy - reference.confidence + surest.mean(), 0, 1)),
         transport=transport(scaled, reference.class_shares),
-        class_distance=float(np.abs(shares - reference.class_shares).sum() / 2),
+        class_distance=distance(shares, reference.class_shares),
+        sure_distance=distance(called_shares(called[sure], classes), reference.sure_shares),
+        overcalled_fall=overcalled_fall(shares, reference.class_shares, confidence, reference.class_confidence),
         agreement=agreed,
     )
 

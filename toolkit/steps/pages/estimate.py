@@ -64,6 +64,7 @@ def _table(found: Estimates) -> Table:
     rows: list[list[Cell]] = [_row("without target pictures", found.local)]
     if found.target:
         rows.append(_row("all signals of the target pictures", found.target.combined))
+        rows.append(_row("the same, if the classes have the shares of training", found.target.foretold.usual))
         rows += [_row(name, row) for name, row in found.target.single.items()]
     if found.board:
         rows.append(_row("past scores", found.board.estimate))
@@ -83,13 +84,7 @@ def _row(name: str, row: Estimate) -> list[Cell]:
 
 
 def _target(found: TargetEstimate, read: Read) -> Section:
-    blocks: list[Block] = [
-        Note(
-            "Optimal transport and all signals together take the target pictures to have the classes in the shares of "
-            "the training pictures. Where they do not, believe ATC and its error.",
-            "plain",
-        )
-    ]
+    blocks: list[Block] = _shares(found)
     apart = found.separation
     if apart:
         words = (
@@ -105,6 +100,38 @@ def _target(found: TargetEstimate, read: Read) -> Section:
         ]
         blocks.append(Gallery(pictures, "The target pictures that give it away most."))
     return Section("Unlabelled target pictures", f"{found.pictures:,} pictures.", blocks)
+
+
+def _shares(found: TargetEstimate) -> list[Block]:
+    """Whether the classes seem to have other shares than in training, and which."""
+    chance = found.shares.differ
+    if found.shares.seem_other:
+        words = (
+            f"The classes seem to have other shares than in training (probability {chance:.0%}). Optimal transport "
+            "takes them to be those of training: it errs then. All signals together err more than usual, too, and "
+            "their interval is wider for it."
+        )
+    else:
+        words = (
+            f"Nothing shows that the classes have other shares than in training (probability {chance:.0%}, "
+            "one half before any picture was seen)."
+        )
+    rows: list[list[Cell]] = [
+        [name, row["known"], row["predicted"], row["point"], row["low"], row["high"]]
+        for name, row in found.shares_by_class().items()
+    ]
+    columns: list[Column | str] = [
+        "class",
+        Column("known", style="percent", digits=1, note="of the local tests, as in training"),
+        Column("predicted", style="percent", digits=1, note="of the target pictures"),
+        Column("estimated", style="percent", digits=1, note="after what corruptions do to predictions"),
+        Column("from", style="percent", digits=1),
+        Column("to", style="percent", digits=1),
+    ]
+    return [
+        Note(words, "warn" if found.shares.seem_other else "plain"),
+        Table(columns, rows, "Shares of the classes; intervals hold 90 %"),
+    ]
 
 
 def _board(found: BoardEstimate) -> Section:
