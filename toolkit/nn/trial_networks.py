@@ -21,7 +21,7 @@ from toolkit.nn.compiled_steps import keep_compiled
 from toolkit.nn.heads import set_dropout
 
 # Together the networks kept hold about so many bytes: their weights, an optimiser's two moments, and where they began.
-KEPT_BYTES = 48e6
+KEPT_BYTES = 80e6
 _COPIES = 4
 
 
