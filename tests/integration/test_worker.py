@@ -241,8 +241,8 @@ def test_at_the_time_limit_all_processes_end_and_nothing_is_scored(run_body, tmp
         "        child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
         f"        open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')\n        time.sleep(60)"
     )
-    found = run_body(body, time_limit_s=3)
-    assert "time limit of 3 s" in messages(found)["ingestion"]
+    found = run_body(body, time_limit_s=8)
+    assert "time limit of 8 s" in messages(found)["ingestion"]
     assert found.scores == {}
     for pid in map(int, note.read_text().split()):
         for _ in range(50):
