@@ -113,12 +113,7 @@ def add_head(
     which is no layer.
     """
     dropped = AdjustableDropout if adjustable else kl.Dropout
-    rates = _rates(dropout, layers)
-    if layers > len(units) or layers > len(rates):
-        raise ConfigError(
-            f"`model.head.layers` is {layers}, but `model.head.units` has {len(units)} widths and `model.head.dropout` "
-            f"{len(rates)} rates. Name one a layer."
-        )
+    rates = _rates(dropout, layers, len(units))
     x = features
     if feature_dropout:
         x = dropped(feature_dropout, seed=seed + len(units) + 1, name=_FEATURE_DROPOUT)(x)
@@ -170,17 +165,27 @@ def set_dropout(model: Any, dropout: float | Sequence[float], feature_dropout: f
         model: With a head of `add_head`.
         dropout: Rate after each dense layer in 0–1: one, or one a layer.
         feature_dropout: Rate before the first of them; without effect where the head was built without it.
+
+    Raises:
+        ConfigError: Fewer rates than layers.
     """
     layers = {layer.name: layer for layer in model.layers if isinstance(layer, AdjustableDropout)}
-    if _FEATURE_DROPOUT in layers:
-        layers[_FEATURE_DROPOUT].share.assign(feature_dropout)
-    numbered = [layers[name] for name in map(_DROPOUT.format, range(len(layers))) if name in layers]
-    for layer, rate in zip(numbered, _rates(dropout, len(numbered)), strict=False):
-        layer.share.assign(rate)
+    features = layers.pop(_FEATURE_DROPOUT, None)
+    if features is not None:
+        features.share.assign(feature_dropout)
+    for number, rate in enumerate(_rates(dropout, len(layers), len(layers))):
+        layers[_DROPOUT.format(number)].share.assign(rate)
 
 
-def _rates(dropout: float | Sequence[float], layers: int) -> list[float]:
-    return [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
+def _rates(dropout: float | Sequence[float], layers: int, widths: int) -> list[float]:
+    """The rate of each dense layer; an error where there are fewer rates or widths than layers."""
+    rates = [float(dropout)] * layers if isinstance(dropout, int | float) else [float(rate) for rate in dropout]
+    if layers > widths or layers > len(rates):
+        raise ConfigError(
+            f"`model.head.layers` is {layers}, but `model.head.units` has {widths} widths and `model.head.dropout` "
+            f"{len(rates)} rates. Name one a layer."
+        )
+    return rates[:layers]
 
 
 def backbone_of(model: Any) -> Any:

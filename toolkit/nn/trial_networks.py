@@ -17,12 +17,12 @@ import keras
 import numpy as np
 
 from toolkit.nn.checkpoint import restore, snapshot
-from toolkit.nn.compiled_steps import keep_compiled
+from toolkit.nn.compiled_steps import MOST_STEPS, keep_compiled
 from toolkit.nn.heads import set_dropout
 
-# Together the networks kept hold about so many bytes: their weights, an optimiser's two moments, and where they began.
+# Together the networks kept hold about so many bytes: their weights, where these began, two moments a compiled step.
 KEPT_BYTES = 80e6
-_COPIES = 4
+COPIES = 2 + 2 * MOST_STEPS
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _Kept:
 
     @property
     def bytes(self) -> int:
-        return _COPIES * sum(value.nbytes for value in self.initial)
+        return COPIES * sum(value.nbytes for value in self.initial)
 
 
 class TrialNetworks:

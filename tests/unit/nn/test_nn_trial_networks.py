@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit.errors import TrainingError
+from toolkit.errors import ConfigError, TrainingError
 from toolkit.nn.checkpoint import snapshot
+from toolkit.nn.compiled_steps import MOST_STEPS, compiled_step
 from toolkit.nn.feeding import Feeder
 from toolkit.nn.heads import set_dropout
 from toolkit.nn.splitting import build_trial_model, split_at
 from toolkit.nn.training import Validation, train
-from toolkit.nn.trial_networks import TrialNetworks
+from toolkit.nn.trial_networks import COPIES, TrialNetworks
 
 K, N = 3, 40
 
@@ -96,6 +97,31 @@ def test_a_rate_changes_what_a_compiled_step_does(cut, inputs):
     assert found[0][0][0] < found[1][0][0]  # the training loss suffers
 
 
+def test_too_few_rates_are_an_error_of_a_used_network_too(cut):
+    networks = TrialNetworks()
+    with networks.lend("shape", lambda: build(cut), seed=5, dropout=[0.1, 0.2, 0.3]):
+        pass  # a rate too many is not used
+    message = "has 2 widths and `model.head.dropout` 1 rates"
+    with pytest.raises(ConfigError, match=message), networks.lend("shape", lambda: build(cut), seed=5, dropout=[0.1]):
+        pass
+
+
+def test_a_search_over_what_is_part_of_the_graph_does_not_pile_up_steps(cut, inputs):
+    networks, freed = TrialNetworks(), []
+    first = None
+    for decay in (0.1, 0.2, 0.3, 0.4, 0.1):
+        with networks.lend("shape", lambda: build(cut), seed=5) as model:
+            found = trained(model, inputs, epochs=1, weight_decay=decay)
+            first = first or found
+            kept = []
+            compiled_step(model, decay, lambda kept=kept: kept.append(keras.optimizers.Adam()) or (kept[0], None))
+            freed.append(weakref.ref(kept.pop()))
+    same(first, found)
+    for _ in range(2):
+        gc.collect()
+    assert sum(optimizer() is not None for optimizer in freed) <= MOST_STEPS
+
+
 def test_a_network_that_failed_is_not_used_again(cut, inputs):
     networks = TrialNetworks()
     with (
@@ -109,7 +135,7 @@ def test_a_network_that_failed_is_not_used_again(cut, inputs):
 
 
 def test_the_least_recently_used_goes_and_is_freed(cut):
-    size = 4 * sum(value.nbytes for value in snapshot(build(cut).variables))
+    size = COPIES * sum(value.nbytes for value in snapshot(build(cut).variables))
     networks = TrialNetworks(kept_bytes=2.5 * size)
     held = {}
     for name in ("a", "b", "a", "c"):
