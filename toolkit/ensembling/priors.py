@@ -14,6 +14,7 @@ import numpy as np
 from toolkit.ensembling.checks import check_labels, check_members
 from toolkit.ensembling.votes import log, softmax
 from toolkit.errors import ConfigError, DataError
+from toolkit.metrics.confusion import called_given_true, confusion_counts
 
 _Found = tuple[np.ndarray, np.ndarray]
 ILL_CONDITIONED = 20.0  # beyond, errors of the predicted shares may grow twentyfold
@@ -119,17 +120,17 @@ def _bbse(
     rows: np.ndarray, labels: np.ndarray, views: np.ndarray, resamples: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, float, str]:
     k = rows.shape[1]
-    counts = np.bincount(rows.argmax(axis=1) * k + labels, minlength=k * k).reshape(k, k)  # (predicted, true)
+    counts = confusion_counts(labels, rows.argmax(axis=1), k).T  # (predicted, true)
     called = np.stack([np.eye(k)[view.argmax(axis=1)] for view in views]).mean(axis=0)  # (t, k)
     present = counts.sum(axis=0) > 0
-    shares = _columns(counts)[:, present]
+    shares = called_given_true(counts)[:, present]
     condition = float(np.linalg.cond(shares))
     point = _simplex_least_squares(counts, called.mean(axis=0))
     n, t = len(labels), len(called)
     draws, noise = [], []
     for _ in range(resamples):
         drawn = rng.multinomial(n, counts.ravel() / n).reshape(k, k)
-        noise.append(np.linalg.norm(_columns(drawn)[:, present] - shares, 2))
+        noise.append(np.linalg.norm(called_given_true(drawn)[:, present] - shares, 2))
         draws.append(_simplex_least_squares(drawn, rng.multinomial(t, np.full(t, 1 / t)) @ called / t))
     smallest = float(np.linalg.svd(shares, compute_uv=False)[-1])
     warning = ""
@@ -142,17 +143,12 @@ def _bbse(
     return point, np.array(draws), min(condition, 1e9), warning
 
 
-def _columns(counts: np.ndarray) -> np.ndarray:
-    """P(predicted | true) of counts `(k predicted, k true)`; columns without pictures are 0."""
-    return np.asarray(counts / np.maximum(counts.sum(axis=0), 1))
-
-
 def _simplex_least_squares(counts: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Shares q ≥ 0, sum 1, of least |P(predicted | true) q − predicted|²; counts `(k predicted, k true)`."""
     from scipy.optimize import nnls
 
     present = counts.sum(axis=0) > 0
-    columns = _columns(counts)[:, present]
+    columns = called_given_true(counts)[:, present]
     system = np.vstack([columns, np.full(int(present.sum()), _SUM_WEIGHT)])
     found = np.zeros(len(counts))
     found[present] = nnls(system, np.append(predicted, _SUM_WEIGHT))[0]

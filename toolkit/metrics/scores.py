@@ -10,6 +10,7 @@ import numpy as np
 
 from toolkit.errors import DataError
 from toolkit.metrics.calibration import calibration_error
+from toolkit.metrics.confusion import confusion_counts
 
 RESAMPLES = 1000
 _Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
@@ -120,7 +121,7 @@ def score_labels(labels: np.ndarray, predicted: np.ndarray, class_names: Sequenc
     if min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= k:
         raise DataError(f"Labels must lie in 0 to {k - 1}, one for each class: every picture must be labelled.")
     n = len(labels)
-    confusion = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
+    confusion = confusion_counts(labels, predicted, k)
     # Pictures with equal label and prediction are exchangeable: resampling pictures is resampling the matrix.
     draws = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, RESAMPLES).reshape(RESAMPLES, k, k)
     point, resampled = averages(confusion[None])[0], averages(draws)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from toolkit.metrics.confusion import confusion_counts
 from toolkit.submission.checks import Check
 
 _GAIN = 0.1  # of accuracy; less is not worth a warning
@@ -27,8 +28,8 @@ def judge_order(truth: np.ndarray, predicted: np.ndarray) -> Check:
     from scipy.stats import binomtest
 
     labels = np.unique(np.concatenate([truth, predicted]))
-    confusion = np.zeros((len(labels), len(labels)), np.int64)  # (predicted, truth)
-    np.add.at(confusion, (np.searchsorted(labels, predicted), np.searchsorted(labels, truth)), 1)
+    places = np.searchsorted(labels, truth), np.searchsorted(labels, predicted)
+    confusion = confusion_counts(*places, len(labels)).T  # (predicted, truth)
     rows, columns = linear_sum_assignment(confusion, maximize=True)
     count, as_is, best = len(truth), int(np.trace(confusion)), int(confusion[rows, columns].sum())
     commonest = int(confusion.sum(axis=0).max(initial=0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.evaluation.estimates.scale import Z90, family_weights, logit
+from toolkit.metrics.confusion import called_given_true, confusion_counts
 
 # Belief in unchanged shares before any picture was seen; otherwise a Dirichlet distribution about the known shares,
 # each of these concentrations alike.
@@ -95,9 +96,7 @@ def estimate_shares(
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """P(predicted | true), `(k, k)` indexed (predicted, true), of `(n,)` ints; columns without pictures are 0."""
-    counts = np.zeros((classes, classes))
-    np.add.at(counts, (predicted, labels), 1)
-    return np.asarray(counts / np.maximum(counts.sum(axis=0), 1))
+    return called_given_true(confusion_counts(labels, predicted, classes).T)
 
 
 def redraw(labels: np.ndarray, concentration: float, pictures: int, rng: np.random.Generator) -> np.ndarray:
