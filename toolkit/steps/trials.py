@@ -126,12 +126,10 @@ class Trials:
         found: list[dict[str, float]] = []
         with activations.in_use():
             caches = self._caches(activations, config)
-            classes = len(self._splits[0].larger.classes)
             runs = [(split, seed) for seed in range(config.tune.seeds) for split in self._splits]
             for number, (split, seed) in enumerate(runs):
                 try:
-                    with activations.network(self.networks, config, classes, config.seed + 7919 * seed) as model:
-                        found.append(self._train(config, params, model, caches, split, seed, live, number))
+                    found.append(self._train(config, params, activations, caches, split, seed, live, number))
                 finally:
                     release()
                 if found[-1].pop("ended"):
@@ -149,7 +147,7 @@ class Trials:
         self,
         config: Config,
         params: Mapping[str, Any],
-        model: Any,
+        activations: Activations,
         caches: _Caches,
         split: Split,
         seed: int,
@@ -173,22 +171,23 @@ class Trials:
             sampling=config.train.sampling,
         )
         judging = selection.image_ids.tolist()
-        ended: list[bool] = []
-
-        def judge(record: Any) -> bool:
-            ended.append(live.epoch(self._compared(config, number, record, model, caches, split)))
-            return ended[-1]
-
         epochs = config.train.epochs if _EPOCHS in params else settings.trial_epochs
-        train_phases(
-            model,
-            training_phases(config, model, feeder, epochs, "all"),
-            Validation(caches.selection["clean"].read, judging, selection.labels),
-            should_stop=judge,
-            on_note=self._project.console.note,
-            **training_settings(config, training.class_counts()),
-        )
-        return {**self._scores(config, model, caches, split), "ended": ended[-1]}
+        ended: list[bool] = []
+        with activations.network(self.networks, config, classes, own) as model:
+
+            def judge(record: Any) -> bool:
+                ended.append(live.epoch(self._compared(config, number, record, model, caches, split)))
+                return ended[-1]
+
+            train_phases(
+                model,
+                training_phases(config, model, feeder, epochs, "all"),
+                Validation(caches.selection["clean"].read, judging, selection.labels),
+                should_stop=judge,
+                on_note=self._project.console.note,
+                **training_settings(config, training.class_counts()),
+            )
+            return {**self._scores(config, model, caches, split), "ended": ended[-1]}
 
     @cached_property
     def networks(self) -> Any:

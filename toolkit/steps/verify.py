@@ -6,6 +6,7 @@ import ast
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,7 @@ def verify(
         with (console or Console(quiet=True)).progress("Running it as Kaggle does") as on_progress:
             kernel, seconds, log = verify_kernel(path, sample, there, time_limit_s)
             on_progress(1, 1)
-        checks = [_integrity(path), *kernel]
-        kept = tuple(check for check in checks if check is not None)
-        return VerifyResult(step="verify", path=path, ok=all(check.ok for check in kept), checks=kept,
-                            seconds=round(seconds, 2), log=log[-4000:])  # fmt: skip
+        return _result(path, [_integrity(path), *kernel], seconds, log)
     if path.is_dir():
         raise SubmissionError(f"{path} is a folder. Zip the files in it (not the folder) as they are to be handed in.")
     from toolkit.submission.verify import run_worker
@@ -138,12 +136,16 @@ def verify(
         told = "none given: run on pictures of noise, so nothing is known of the score; give --bundle"
         checks.append(CheckRecord(name="bundle", ok=True, message=told))
     checks.append(foretell(result.log, hidden_images, time_limit_s or 600.0))
-    kept = tuple(check for check in checks if check is not None)
-    return VerifyResult(
-        step="verify", path=path, ok=all(check.ok for check in kept), checks=kept,
-        scores=result.scores if bundle else {}, seconds=round(result.seconds, 2),
-        peak_memory_mb=round(result.peak_memory_mb, 1), log=result.log[-4000:],
+    return _result(
+        path, checks, result.seconds, result.log, scores=result.scores if bundle else {},
+        peak_memory_mb=round(result.peak_memory_mb, 1),
     )  # fmt: skip
+
+
+def _result(path: Path, checks: Sequence[CheckRecord | None], seconds: float, log: str, **figures: Any) -> VerifyResult:
+    kept = tuple(check for check in checks if check is not None)
+    return VerifyResult(step="verify", path=path, ok=all(check.ok for check in kept), checks=kept,
+                        seconds=round(seconds, 2), log=log[-4000:], **figures)  # fmt: skip
 
 
 def _interpreter(path: Path, python: str | None, runtime: str | None, console: Console) -> tuple[str, str]:

@@ -140,8 +140,8 @@ def _importances(analysis: Analysis) -> Section:
     text = "Dimensions that exist only in some trials count for the whole space: their shares are smaller the rarer "
     text += "they exist."
     if analysis.epochs is not None:
-        text += f" Most trials were pruned, so this is about the scores of {analysis.trials} trials after "
-        text += f"{analysis.epochs} epoch{'s' if analysis.epochs > 1 else ''}, before the pruner chose among them."
+        text += f" Most trials were pruned, so this is about what {analysis.trials} trials had reported to the pruner "
+        text += f"at epoch {analysis.epochs} (with the Wilcoxon pruner: training), before it chose among them."
     return Section("What mattered", text, blocks)
 
 
