@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 
 from toolkit.predictions import Predictions
 from toolkit.steps.ensemble import ensemble_step, trained_ensemble
+from toolkit.steps.evaluate import evaluate_step
 from toolkit.steps.predict import predict_step
 from toolkit.steps.project import Project
 
@@ -139,6 +141,26 @@ def test_predictions_use_the_statistics_of_their_own_pictures_where_asked(contes
         outputs.append(Predictions.load(tmp_path / f"{name}.npz").probabilities)
     assert len(list((tmp_path / "contest" / "tiny" / "ensemble").glob("*/DONE"))) == 2  # the run, and `latest`
     assert not np.allclose(*outputs, atol=1e-4)
+
+
+def test_local_tests_are_predicted_with_the_statistics_that_predict_uses(contest, tmp_path):
+    config, holdout = contest(), tmp_path / "holdout"
+    holdout.mkdir()
+    found = {}
+    for setting in ("ensemble.batch_norm=train", "ensemble.batch_norm=target"):
+        project = Project(config, assignments=[setting, "evaluate.corruptions=[jpeg]"])
+        run = evaluate_step(project).run_dir
+        scored = Predictions.load(run / "predictions-clean.npz")
+        for name in scored.image_id:
+            shutil.copy(tmp_path / name, holdout / name)
+        predict_step(project, holdout, tmp_path / "p.npz")
+        np.testing.assert_allclose(
+            Predictions.load(tmp_path / "p.npz").select(scored.image_id).probabilities, scored.probabilities, atol=1e-5
+        )
+        found[setting] = scored.probabilities, Predictions.load(run / "predictions-jpeg-3.npz").probabilities
+    for train, target in zip(*found.values(), strict=True):
+        assert not np.allclose(train, target, atol=1e-3)
+    assert len(list((tmp_path / "contest" / "tiny" / "ensemble").glob("*/DONE"))) == 2  # the run, and `latest`
 
 
 def command(config):

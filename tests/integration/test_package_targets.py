@@ -85,9 +85,13 @@ def test_packages_renew_batch_normalisation_as_the_ensemble_does_unless_told_oth
         card = json.loads(Path(found["card"]).read_text(encoding="utf-8"))
         assert name in card["verified"]
         assert name in {check["name"] for check in found["checks"]}
-    code = result(package(contest, "codabench", renew))
-    told = {check["name"]: check["message"] for check in code["checks"]}
-    assert "against train" in told["batch_norm: target"]
+    for setting, against in ((renew, "against evaluate"), ("package.batch_norm=target", "against train")):
+        code = result(package(contest, "codabench", setting))
+        told = {check["name"]: check["message"] for check in code["checks"]}
+        assert against in told["batch_norm: target"]
+        card = json.loads(Path(code["card"]).read_text(encoding="utf-8"))
+        # Corrupted local tests are of the package only where it predicts as `evaluate` does.
+        assert (card["scores"]["noisy"] is not None) == (setting == renew)
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,8 @@ class Ensemble(Section):
         description="Views that are averaged: identity, horizontal_flip, vertical_flip, rotate_90, _180, _270.",
     )  # fmt: skip
     batch_norm: Literal["train", "target"] = Field(
-        "train", description="predict: batch statistics of training, or of the new pictures; packages do the same."
+        "train",
+        description="Batch statistics of training, or of the pictures that are predicted; packages do the same.",
     )
     batch_norm_source: int = Field(
         16, ge=0, description="batch_norm target: training's statistics count as so many pictures."

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from toolkit.nn.checkpoint import restore, snapshot
 from toolkit.nn.fused_normalization import patched_call
 from toolkit.nn.layer_decay import leaves
 from toolkit.nn.runtime import Inputs
@@ -31,8 +32,9 @@ def normalized_layers(model: Any) -> list[Any]:
     return [leaf for leaf in leaves(model) if isinstance(leaf, keras.layers.BatchNormalization) and leaf.trainable]
 
 
-def reestimate_batch_norm(model: Any, batches: Iterable[Inputs], share: float = 1.0) -> tuple[Any, int]:
-    """A copy of a model whose batch normalisations have the statistics of other pictures.
+@contextmanager
+def renewed_batch_norm(model: Any, batches: Iterable[Inputs], share: float = 1.0) -> Iterator[int]:
+    """Within it, a model's batch normalisations have the statistics of other pictures; afterwards their own again.
 
     Mean and variance of each layer become `1 - share` times those of training plus `share` times those of the pictures
     (Schneider et al. 2020: of n pictures, training counting as N of them, n / (N + n)). The pictures' own are measured
@@ -40,25 +42,24 @@ def reestimate_batch_norm(model: Any, batches: Iterable[Inputs], share: float = 
     pictures together, between batches included.
 
     Args:
-        model: A `keras.Model` from pictures to probabilities; not changed.
+        model: A `keras.Model` from pictures to probabilities.
         batches: Inputs `(b, …)`; large batches are better, since each is normalised by its own statistics on the way.
         share: Weight of the new statistics, 0–1; 1: training's are forgotten.
 
-    Returns:
-        The copy, and how many layers were changed; with 0 the model itself: it has no batch normalisation, only
-        frozen ones, or there was no picture.
+    Yields:
+        How many layers were changed; 0: it has no batch normalisation, only frozen ones, or there was no picture.
     """
-    if not normalized_layers(model):
-        return model, 0
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    for mine, other in zip(leaves(copy), leaves(model), strict=True):
-        mine.trainable = other.trainable
-    return copy, update_batch_norm(copy, batches, share)
+    layers = normalized_layers(model)
+    variables = [variable for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
+    own = snapshot(variables)
+    try:
+        yield update_batch_norm(model, batches, share)
+    finally:
+        restore(variables, own)
 
 
 def update_batch_norm(model: Any, batches: Iterable[Inputs], share: float = 1.0) -> int:
-    """Change a model's own statistics as `reestimate_batch_norm` does those of a copy; how many layers were changed."""
+    """Change a model's statistics for good as `renewed_batch_norm` does for a while; how many layers were changed."""
     layers = normalized_layers(model)
     if not layers:
         return 0

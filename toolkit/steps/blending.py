@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
@@ -166,6 +167,39 @@ def members_of(ensemble: Ensemble, console: Console) -> Members:
     return Members(ensemble.models, blend_of(ensemble), console, ensemble.config.ensemble.tta, owner=ensemble.owner)
 
 
+def statistics_for(
+    config: Config, members: Members, read: Read, image_ids: Sequence[str]
+) -> AbstractContextManager[int | None]:
+    """Within it, the models normalise as `ensemble.batch_norm` says for these pictures: for `tell_renewed`.
+
+    Args:
+        config: All settings.
+        members: Models of the ensemble.
+        read: Image ids → uint8 RGB pictures at the training size.
+        image_ids: n names: the pictures that are predicted within it, all of them.
+    """
+    settings = config.ensemble
+    if settings.batch_norm == "train" or not len(image_ids):
+        return nullcontext(None)
+    return members.renewed(read, image_ids, settings.batch_norm_source)
+
+
+def tell_renewed(console: Console, changed: int | None) -> None:
+    """Say what `ensemble.batch_norm: target` does to these networks.
+
+    Args:
+        console: Is told.
+        changed: Layers with statistics of the pictures they predict; None: there was nothing to change.
+    """
+    if changed:
+        console.note(f"{changed} batch normalisations have the statistics of the pictures they predict.")
+    elif changed == 0:
+        console.note(
+            "ensemble.batch_norm is target, but has no effect: the networks have no batch normalisation that was "
+            "trained (frozen layers keep theirs)."
+        )
+
+
 def predict_target(
     ensemble: Ensemble, members: Members, read: Read, image_ids: Sequence[str], what: str
 ) -> tuple[np.ndarray, Priors | None]:
@@ -186,9 +220,9 @@ def predict_target(
     """
     settings = ensemble.config.ensemble
     method = settings.prior_correction
-    if settings.batch_norm == "target" and len(image_ids):
-        members.adapt(read, image_ids, settings.batch_norm_source)
-    models = members.predict_models(read, image_ids, what)
+    with statistics_for(ensemble.config, members, read, image_ids) as changed:
+        tell_renewed(members.console, changed)
+        models = members.predict_models(read, image_ids, what)
     if method == "none" or not len(image_ids):
         return members.combine(models), None
     predicted = out_of_fold(ensemble.out_of_fold, ensemble.split.larger)

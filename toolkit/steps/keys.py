@@ -161,6 +161,8 @@ def evaluate_key(config: Config, ensemble: str, extra: str | None) -> str:
     values["corruptions"] = [row.name for row in reported(config.evaluate.corruptions, config.tune.corruptions)]
     values["severity"] = list(config.evaluate.severities)
     settings = [vote_settings(config), values, extra]
+    if config.ensemble.batch_norm == "target":
+        settings.append({"renewed": config.ensemble.batch_norm_source})
     return make_key("evaluate", SCHEMA["evaluate"], ensemble, settings)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ class Members:
     Attributes:
         blend: How they agree.
         owner: Member that each model belongs to.
+        console: Shows the progress.
 
     Args:
         models: `.keras` files.
@@ -47,38 +49,32 @@ class Members:
         self._models = [load_model(path) for path in models]
         self.blend = Blend(blend) if isinstance(blend, str) else blend
         self.owner = tuple(range(len(models))) if owner is None else tuple(owner)
-        self._console = console
+        self.console = console
         self._views = tuple(views)
 
-    def adapt(self, read: Read, image_ids: Sequence[str], source_pictures: int) -> int:
-        """Re-estimate the statistics of batch normalisation on the pictures to predict.
+    @contextmanager
+    def renewed(self, read: Read, image_ids: Sequence[str], source_pictures: int) -> Iterator[int]:
+        """Within it, batch normalisation has the statistics of the pictures to predict; afterwards training's again.
 
         Args:
             read: Image ids → uint8 RGB `(m, h, w, 3)` at the training size.
             image_ids: n names.
             source_pictures: N: training's statistics count as so many pictures, N / (N + n).
 
-        Returns:
+        Yields:
             How many layers of all models were changed; 0 where there is no trained batch normalisation.
         """
-        from toolkit.nn.batch_statistics import reestimate_batch_norm
+        from toolkit.nn.batch_statistics import renewed_batch_norm
 
         share = len(image_ids) / max(1, len(image_ids) + source_pictures)
         changed = 0
-        with self._console.progress("Statistics of the new pictures") as on_progress:
-            for index, model in enumerate(self._models):
-                parts = (image_ids[start : start + _BATCH] for start in range(0, len(image_ids), _BATCH))
-                self._models[index], layers = reestimate_batch_norm(model, (read(part) for part in parts), share)
-                changed += layers
-                on_progress(index + 1, len(self._models))
-        if changed:
-            self._console.note(f"{changed} batch normalisations have the statistics of these pictures.")
-        else:
-            self._console.note(
-                "ensemble.batch_norm is target, but has no effect: the networks have no batch normalisation that was "
-                "trained (frozen layers keep theirs)."
-            )
-        return changed
+        with ExitStack() as stack:
+            with self.console.progress("Statistics of the new pictures") as on_progress:
+                for number, model in enumerate(self._models, start=1):
+                    parts = (image_ids[start : start + _BATCH] for start in range(0, len(image_ids), _BATCH))
+                    changed += stack.enter_context(renewed_batch_norm(model, (read(part) for part in parts), share))
+                    on_progress(number, len(self._models))
+            yield changed
 
     def predict(self, read: Read, image_ids: Sequence[str], what: str) -> np.ndarray:
         """`(n, k)` float32 probabilities of the blend; arguments as for `predict_models`."""
@@ -104,7 +100,7 @@ class Members:
 
         each = []
         total = len(self._models) * len(image_ids)
-        with self._console.progress(what) as on_progress:
+        with self.console.progress(what) as on_progress:
             for index, model in enumerate(self._models):
 
                 def advance(done: int, _: int, before: int = index * len(image_ids)) -> None:

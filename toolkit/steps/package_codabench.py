@@ -14,7 +14,7 @@ from toolkit.steps.cards import make_card
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.package_formats import choose_form, convert, interpreter
-from toolkit.steps.packed_scores import packed_scores, renewed_scores
+from toolkit.steps.packed_scores import other_statistics_scores, packed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
@@ -83,8 +83,9 @@ def package_codabench(
         versions=packing.pins.versions if packing.pins else None,
     )
     renews = renewal.statistics(config) == "target"
-    # Where statistics are renewed, what the proof says is the score of the package, so it sees all pictures.
-    shown = stratified(holdout.labels, None if renews else PROVEN_ON, config.seed)
+    # Renewed statistics are those of the pictures together: as `evaluate`, the proof sees all of them.
+    differs = renewal.differs(config)
+    shown = stratified(holdout.labels, None if renews or differs else PROVEN_ON, config.seed)
     truth = holdout.labels[shown]
     images = project.pixels(project.manifest, project.hashes).read(holdout.image_ids[shown].tolist())
     proof = run_in_worker(project, built.path, images, truth, classes, "Proof in the contest worker", python)
@@ -97,8 +98,8 @@ def package_codabench(
     accuracy = proof.scores.get("accuracy", float("nan"))
     probabilities = chosen.local.probabilities[shown]
     local = float((probabilities.argmax(axis=1) == truth).mean())
-    if renews:
-        checks.append(renewed(accuracy, local, len(truth)))
+    if renews or differs:
+        checks.append(renewed(config, accuracy, local, len(truth)))
     else:
         checks.append(same_probabilities(proof.probabilities, probabilities, packing.words))
         checks.append(same_accuracy("worker", accuracy, local, len(truth), ties(probabilities)))
@@ -112,8 +113,8 @@ def package_codabench(
         )
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
     scores = packed_scores(project, ensemble, evaluated, chosen)
-    if renews:
-        scores = renewed_scores(scores, accuracy)
+    if differs:
+        scores = other_statistics_scores(scores, accuracy)
     shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, built.path, key, members=built.members, checks=checks,
                      commands=commands)  # fmt: skip

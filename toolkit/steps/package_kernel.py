@@ -21,7 +21,7 @@ from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.package_formats import Packing, choose_form, convert
 from toolkit.steps.package_tables import find_sample
-from toolkit.steps.packed_scores import packed_scores, renewed_scores
+from toolkit.steps.packed_scores import other_statistics_scores, packed_scores
 from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
@@ -109,11 +109,11 @@ def package_kernel(
     (run.path / "kernel.log").write_text(log, encoding="utf-8")
     checks += runs
     local = float((chosen.local.labels == ensemble.split.smaller.labels).mean())
-    if renewal.statistics(config) == "train":
+    if renewal.statistics(config) == "train" and not renewal.differs(config):
         undecided = ties(chosen.local.probabilities)
         checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller), undecided))
     else:
-        checks.append(renewed(accuracy, local, len(ensemble.split.smaller)))
+        checks.append(renewed(config, accuracy, local, len(ensemble.split.smaller)))
     checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     if failed:
@@ -122,8 +122,8 @@ def package_kernel(
         )
     commands = submit_commands(path)
     scores = packed_scores(project, ensemble, evaluated, chosen)
-    if renewal.statistics(config) == "target":
-        scores = renewed_scores(scores, accuracy)
+    if renewal.differs(config):
+        scores = other_statistics_scores(scores, accuracy)
     shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, path, key, members=members, checks=checks, commands=commands)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -21,7 +21,7 @@ from toolkit.steps.pages.common import write_step_page
 from toolkit.steps.pages.package import package_sections
 from toolkit.steps.project import Project
 from toolkit.steps.proving import CheckRecord, label_values, records, same_setting
-from toolkit.steps.renewal import statistics
+from toolkit.steps.renewal import differs, statistics
 
 if TYPE_CHECKING:
     from toolkit.config import Config
@@ -167,10 +167,11 @@ def _predict(project: Project, ensemble: Ensemble, manifest: Manifest) -> np.nda
 
 
 def _renewed(config: Config) -> list[CheckRecord]:
-    """That the test pictures were predicted with other statistics than the scores were measured with."""
+    """Whether the test pictures were predicted with the statistics that the scores were measured with."""
     if statistics(config) == "train":
         return []
-    told = "statistics of the test pictures; the local scores were measured with those of training"
+    told = "statistics of the test pictures; "
+    told += "the local scores were measured with those of training" if differs(config) else "local tests had theirs"
     return [CheckRecord(name="batch_norm: target", ok=True, message=told)]
 
 

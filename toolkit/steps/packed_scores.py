@@ -10,9 +10,9 @@ from toolkit.evaluation.subset import stratified
 from toolkit.metrics import score, wilson
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate_result import EvaluateResult, LocalTestScores
-from toolkit.steps.members import Members
 from toolkit.steps.project import Project
 from toolkit.steps.results import Interval, interval
+from toolkit.steps.single_network import SingleNetwork
 from toolkit.steps.sizing import Chosen
 from toolkit.steps.testing import corrupted
 
@@ -36,7 +36,7 @@ def packed_scores(project: Project, ensemble: Ensemble, evaluated: EvaluateResul
     tested = holdout.select([ids[row] for row in stratified(holdout.labels, config.evaluate.pictures, config.seed)])
     read = project.pixels(project.manifest, project.hashes).read
     views = chosen.parts.views
-    networks = [Members([path], "mean", project.console, views) for path in chosen.parts.models]
+    networks = [SingleNetwork(project, config, path, views) for path in chosen.parts.models]
 
     def measured(test: LocalTestScores) -> LocalTestScores:
         seen = corrupted(read, test.corruption, test.severity, config.seed)
@@ -70,14 +70,14 @@ def _mean(tests: Sequence[LocalTestScores], name: str, pictures: int) -> Interva
     return Interval(**interval(wilson(float(np.mean(values)) * pictures, pictures)))
 
 
-def renewed_scores(evaluated: EvaluateResult, accuracy: float) -> EvaluateResult:
-    """Scores of a package that renews its batch normalisation: of the holdout as the package scored it.
+def other_statistics_scores(evaluated: EvaluateResult, accuracy: float) -> EvaluateResult:
+    """Scores of a package whose `package.batch_norm` is not `ensemble.batch_norm`: of the holdout as it scored it.
 
-    The corrupted tests were predicted with the statistics of training, so they say nothing of it and are left out; the
+    The corrupted tests were predicted as the ensemble predicts, so they say nothing of it and are left out; the
     estimate of the hidden score is moved by the difference on clean pictures and widened by as much.
 
     Args:
-        evaluated: Scores of the same networks with the statistics of training.
+        evaluated: Scores of the same networks with the statistics of `ensemble.batch_norm`.
         accuracy: Of the package on the holdout pictures.
     """
     found = wilson(round(accuracy * evaluated.images), evaluated.images)

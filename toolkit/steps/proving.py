@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from toolkit.steps.project import Project
-from toolkit.steps.renewal import mismatch
+from toolkit.steps.renewal import differs, mismatch, statistics
 
 if TYPE_CHECKING:
     from toolkit.config import Config
@@ -158,16 +158,22 @@ def same_setting(config: Config, console: Console) -> list[CheckRecord]:
     return [CheckRecord(name="batch_norm", ok=True, message=told)]
 
 
-def renewed(there: float, here: float, pictures: int) -> CheckRecord:
-    """What batch normalisation with the statistics of the pictures to predict does to the holdout score.
+def renewed(config: Config, there: float, here: float, pictures: int) -> CheckRecord:
+    """What the package scores where it, or `evaluate`, predicts with the statistics of the pictures at hand.
+
+    Predictions are not compared one by one: a worker measures statistics on at most so many pictures of a call, and in
+    other batches.
 
     Args:
+        config: All settings.
         there: Accuracy of the package.
-        here: Accuracy of the same networks with the statistics of training.
+        here: Accuracy of the same networks with the statistics of `ensemble.batch_norm`.
         pictures: Of the holdout.
     """
     told = f"{100 * (there - here):+.1f} points on the {pictures} holdout pictures ({100 * there:.1f} %)"
-    return CheckRecord(name="batch_norm: target", ok=bool(np.isfinite(there)), message=f"{told} against train")
+    against = f"against {config.ensemble.batch_norm}" if differs(config) else "against evaluate, which renews them too"
+    name = f"batch_norm: {statistics(config)}"
+    return CheckRecord(name=name, ok=bool(np.isfinite(there)), message=f"{told} {against}")
 
 
 @dataclass(frozen=True)

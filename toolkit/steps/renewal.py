@@ -31,6 +31,6 @@ def mismatch(config: Config) -> str | None:
     packed, predicted = statistics(config), config.ensemble.batch_norm
     return (
         f"package.batch_norm: {packed} {does[packed]}, but ensemble.batch_norm: {predicted}, which `toolkit predict` "
-        f"follows, {does[predicted]}: the two may label pictures differently. package.batch_norm: auto does as the "
-        "ensemble does."
+        f"and `toolkit evaluate` follow, {does[predicted]}: pictures may be labelled differently. package.batch_norm: "
+        "auto does as the ensemble does."
     )

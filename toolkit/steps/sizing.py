@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from toolkit.predictions import Predictions
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.evaluate import EvaluateResult
 from toolkit.steps.fold_training import FoldRecord
-from toolkit.steps.members import Members, Read
 from toolkit.steps.package_parts import Parts, best_members, parts_of
 from toolkit.steps.project import Project
+from toolkit.steps.single_network import SingleNetwork
 from toolkit.steps.size_costs import Cost, paired_difference
 
 _OVERHEAD = 50_000  # bytes of model.py and the like
@@ -97,6 +96,7 @@ class _Sizes:
     def __init__(self, project: Project, ensemble: Ensemble, parts: Parts, folder: Path) -> None:
         self.parts = parts
         self._project = project
+        self._config = ensemble.config
         self._ids = ensemble.split.smaller.image_ids.tolist()
         self.labels = ensemble.split.smaller.labels
         self._read = project.pixels(project.manifest, project.hashes).read
@@ -119,9 +119,9 @@ class _Sizes:
         parts = self.parts_of(option)
         for path in parts.models:
             if path not in self._seen:
-                self._seen[path] = predict_each(
-                    self._project, [path], self._read, self._ids, "What sizes cost", self.parts.views
-                )[0]
+                self._seen[path] = SingleNetwork(self._project, self._config, path, self.parts.views).predict(
+                    self._read, self._ids, "What sizes cost"
+                )
         return parts.combine(np.stack([self._seen[path] for path in parts.models]))
 
     def bytes(self, option: _Option) -> int:
@@ -144,28 +144,6 @@ class _Sizes:
             networks = zip(self.parts.models, self.parts.owner, strict=True)
             average([model for model, owner in networks if owner == member], path)
         return self._half(path, f"average-{member}") if float16 else path
-
-
-def predict_each(
-    project: Project,
-    models: Sequence[Path],
-    read: Read,
-    image_ids: Sequence[str],
-    what: str,
-    views: Sequence[str] = ("identity",),
-) -> np.ndarray:
-    """`(r, n, k)` probabilities of each network.
-
-    Args:
-        project: The contest.
-        models: r `.keras` files.
-        read: Image ids → uint8 pictures.
-        image_ids: n names.
-        what: A few words for the progress bar.
-        views: Of test-time augmentation.
-    """
-    # The mean of one network is that network's own probability.
-    return np.stack([Members([path], "mean", project.console, views).predict(read, image_ids, what) for path in models])
 
 
 def _ranked(ensemble: Ensemble, parts: Parts) -> tuple[list[int], int | None]:

@@ -13,7 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.corruptions import corrupt
 from toolkit.predictions import Predictions
 from toolkit.steps import keys
-from toolkit.steps.blending import members_of
+from toolkit.steps.blending import members_of, statistics_for, tell_renewed
 from toolkit.steps.ensemble import Ensemble
 from toolkit.steps.members import Members, Read
 from toolkit.steps.networks import start
@@ -41,6 +41,7 @@ class LocalPredictor:
         self._ensemble = ensemble
         self._folder = run.path
         self._members: Members | None = None
+        self._told = False  # what renewed statistics do
         identity = {"predictions": keys.predictions_key(ensemble.config, ensemble.key)}
         self._others = list(_same_runs(run.path, identity))
         write_json(run.path / _IDENTITY, identity)
@@ -67,7 +68,12 @@ class LocalPredictor:
                     if folder != self._folder:
                         known.save(self._folder / file)
                     return known.probabilities
-        made = Predictions.build(image_ids, self._loaded().predict(read, image_ids, what), classes)
+        members = self._loaded()
+        with statistics_for(self._ensemble.config, members, read, image_ids) as changed:
+            if not self._told:
+                tell_renewed(self._project.console, changed)
+                self._told = True
+            made = Predictions.build(image_ids, members.predict(read, image_ids, what), classes)
         made.save(self._folder / file)
         return made.probabilities
 

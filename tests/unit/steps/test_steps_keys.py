@@ -68,7 +68,7 @@ TRAINED = {"tune", "ensemble", "evaluate", "package"}
         ("package.output=one_hot", {"package"}),
         ("package.batch_norm=train", set()),  # as the ensemble's, which `auto` follows
         ("package.batch_norm=target", {"package"}),
-        ("ensemble.batch_norm=target", {"package"}),
+        ("ensemble.batch_norm=target", {"evaluate", "package"}),
     ],
 )
 def test_a_setting_changes_just_the_keys_it_affects(assignment, changed):

@@ -15,7 +15,7 @@ PICTURES = (np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3)) * 0.5 + 6
 @pytest.mark.parametrize("unfreeze", ["all", 0])
 def test_renewed_statistics_are_those_of_the_training_library(tmp_path, unfreeze):
     runtime.setup()
-    from toolkit.nn.batch_statistics import reestimate_batch_norm
+    from toolkit.nn.batch_statistics import renewed_batch_norm
     from toolkit.nn.heads import build_model
     from toolkit.nn.saving import save_model
 
@@ -31,8 +31,9 @@ def test_renewed_statistics_are_those_of_the_training_library(tmp_path, unfreeze
     packaged = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(packaged)
     batches = [PICTURES[:64], PICTURES[64:]]
-    expected, changed = reestimate_batch_norm(network, [part.astype(np.float32) for part in batches], 80 / 96)
-    assert changed == (4 if unfreeze == "all" else 1)
+    with renewed_batch_norm(network, [part.astype(np.float32) for part in batches], 80 / 96) as changed:
+        assert changed == (4 if unfreeze == "all" else 1)
+        expected = np.asarray(network(PICTURES.astype(np.float32)))
     found = packaged.Model().predict(PICTURES)
-    np.testing.assert_allclose(found, np.asarray(expected(PICTURES.astype(np.float32))), atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.abs(found - np.asarray(network(PICTURES.astype(np.float32)))).max() > 1e-3
