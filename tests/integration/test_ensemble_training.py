@@ -15,6 +15,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from toolkit.nn.prediction import predict_views
+from toolkit.nn.saving import load_model
 from toolkit.predictions import Predictions
 from toolkit.steps.ensemble import ensemble_step, trained_ensemble
 from toolkit.steps.evaluate import evaluate_step
@@ -141,6 +143,45 @@ def test_predictions_use_the_statistics_of_their_own_pictures_where_asked(contes
         outputs.append(Predictions.load(tmp_path / f"{name}.npz").probabilities)
     assert len(list((tmp_path / "contest" / "tiny" / "ensemble").glob("*/DONE"))) == 2  # the run, and `latest`
     assert not np.allclose(*outputs, atol=1e-4)
+
+
+def model_files(result):
+    return sorted(result.run_dir.glob("fold*/model.keras"))
+
+
+def test_what_is_trained_already_serves_other_views_and_further_folds(contest, capsys):
+    config = contest(train_folds=1)
+    one = ensemble_step(Project(config))
+    both = ensemble_step(Project(config, assignments=["ensemble.train_folds=null"]))
+    assert model_files(one)[0].samefile(model_files(both)[0])
+    views = ["ensemble.train_folds=null", "ensemble.tta=[identity,horizontal_flip]"]
+    flipped = ensemble_step(Project(config, assignments=views))
+    assert all(ours.samefile(theirs) for ours, theirs in zip(model_files(flipped), model_files(both), strict=True))
+    assert flipped.run_dir != both.run_dir and flipped.epochs == both.epochs
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 of 2 models were trained by an earlier run" in said
+    assert "2 of 2 models were trained by an earlier run" in said
+    # Out of fold, the views are those of this run.
+    project = Project(config, assignments=views)
+    read = project.pixels(project.manifest, project.hashes).read
+    predicted = Predictions.load(flipped.run_dir / "fold0" / "oof.npz")
+    ids = predicted.image_id.tolist()
+    expected = predict_views(load_model(model_files(both)[0]), read, ids, ("identity", "horizontal_flip"))
+    np.testing.assert_allclose(predicted.probabilities, expected, atol=1e-6)
+    plain = Predictions.load(both.run_dir / "fold0" / "oof.npz").select(predicted.image_id)
+    assert not np.allclose(predicted.probabilities, plain.probabilities, atol=1e-5)
+    assert flipped.fold_accuracy[0] == (predicted.labels == project.manifest.select(ids).labels).mean()
+
+
+def test_what_was_trained_otherwise_or_is_damaged_is_trained_anew(contest, capsys):
+    config = contest()
+    before = ensemble_step(Project(config))
+    other = ensemble_step(Project(config, assignments=["train.epochs=2"]))
+    assert not any(ours.samefile(theirs) for ours, theirs in zip(model_files(other), model_files(before), strict=True))
+    model_files(before)[0].write_bytes(b"torn")
+    again = ensemble_step(Project(config, assignments=["ensemble.tta=[horizontal_flip]"]))
+    assert "1 of 2 models were trained by an earlier run" in " ".join(capsys.readouterr().err.split())
+    assert model_files(again)[0].stat().st_size > 1000 and model_files(before)[0].read_bytes() == b"torn"
 
 
 def test_local_tests_are_predicted_with_the_statistics_that_predict_uses(contest, tmp_path):

@@ -157,7 +157,7 @@ def ensemble_step(project: Project, *, minutes: float | None = None) -> Ensemble
 
     def compute(run: RunDir) -> dict[str, Any]:
         write_json(run.path / "tuned.json", tuned)
-        return _train_folds(project, config, split.larger, run, tuned, minutes)
+        return _train_folds(project, config, split.larger, cleaned.key, run, tuned, minutes)
 
     result = project.perform(project.run("ensemble", key), "ensemble", compute, EnsembleResult)
     ensemble = Ensemble(key, RunDir(result.run_dir), config, cleaned, split)
@@ -174,9 +174,15 @@ def trained_ensemble(project: Project) -> Ensemble:
 
 
 def _train_folds(
-    project: Project, config: Config, data: Manifest, run: RunDir, tuned: dict[str, Any], minutes: float | None
+    project: Project,
+    config: Config,
+    data: Manifest,
+    cleaned: str,
+    run: RunDir,
+    tuned: dict[str, Any],
+    minutes: float | None,
 ) -> dict[str, Any]:
-    plan = Plan.make(run.path, config, data)
+    plan = Plan.make(run.path, config, data, cleaned)
     pseudo = train_rounds(project, config, plan, data, minutes)
     shutil.rmtree(run.path / "activations", ignore_errors=True)
     folders = plan.folders

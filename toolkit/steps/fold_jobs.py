@@ -18,6 +18,7 @@ from toolkit.console import Console
 from toolkit.errors import MissingPackageError, TrainingError
 from toolkit.manifest import Manifest
 from toolkit.steps.activations import Activations
+from toolkit.steps.fold_reuse import reuse_folds
 from toolkit.steps.fold_training import FoldTask, Read, train_fold
 from toolkit.steps.gpu_slots import take_gpu
 from toolkit.steps.networks import start
@@ -42,6 +43,9 @@ def train_folds(project: Project, tasks: Sequence[FoldTask], data: Manifest, rea
         TrainingError: Training cannot go on, or a process was killed.
     """
     missing = [task for task in tasks if not task.done]
+    if missing:
+        reuse_folds(project, missing, data, read)
+        missing = [task for task in missing if not task.done]
     if not missing:
         return
     jobs, gpus = _jobs(project.config, len(missing))

@@ -22,8 +22,10 @@ from toolkit.steps.activations import Activations
 from toolkit.steps.networks import augmentation, head_settings, mixing, new_model, training_phases, training_settings
 
 Read = Callable[[Sequence[str]], np.ndarray]
+# Beside a model: what it depends on, and the views that predicted its fold.
+ORIGIN = "origin.json"
 # A process whose command was killed lives on for a moment.
-_WAIT_SECONDS = 30.0
+WAIT_SECONDS = 30.0
 
 
 class FoldRecord(BaseModel):
@@ -57,6 +59,7 @@ class FoldTask:
         index: Number of the fold among those of the member, which its seed depends on.
         title: For progress bars.
         extra: Further pictures to train on that are in no fold, such as pseudo-labelled ones.
+        origin: Hash of all that the trained model depends on; None where no other run can have trained the same.
     """
 
     config: Config
@@ -65,6 +68,7 @@ class FoldTask:
     index: int
     title: str
     extra: Manifest | None = None
+    origin: str | None = None
 
     @property
     def done(self) -> bool:
@@ -95,7 +99,7 @@ def train_fold(
     Raises:
         BusyError: Another process goes on training this fold.
     """
-    with RunDir(task.folder).locked(wait=_WAIT_SECONDS):
+    with RunDir(task.folder).locked(wait=WAIT_SECONDS):
         if not task.done:
             _train(console, task, data, read, activations, seconds)
 
@@ -109,11 +113,14 @@ def _train(
     seconds: float | None,
 ) -> None:
     from toolkit.nn.phases import train_phases
-    from toolkit.nn.prediction import predict_views
     from toolkit.nn.runtime import release
     from toolkit.nn.saving import save_model
 
     begin = time.monotonic()
+
+    def late() -> bool:
+        return seconds is not None and time.monotonic() - begin > seconds
+
     config, folder, title = task.config, task.folder, task.title
     training, fold = data.select(task.ids[0]), data.select(task.ids[1])
     if task.extra is not None:
@@ -128,7 +135,7 @@ def _train(
             training_phases(config, plan.network, plan.feed(training, seed), config.train.epochs, plan.unfreeze),
             plan.judge(fold),
             checkpoint_dir=folder / "checkpoint",
-            should_stop=None if seconds is None else lambda record: time.monotonic() - begin > seconds,
+            should_stop=lambda record: late(),
             on_progress=on_progress,
             on_note=console.note,
             **training_settings(config, training.class_counts()),
@@ -136,21 +143,38 @@ def _train(
     plan.move_weights(model)
     history.save(folder / "history.csv")
     save_model(model, folder / "model.keras")
-    with console.progress(f"{title}: out-of-fold predictions") as on_progress:
-        probabilities = predict_views(
-            model, read, fold.image_ids.tolist(), config.ensemble.tta, on_progress=on_progress
-        )
-    Predictions.build(fold.image_ids, probabilities, data.classes).save(folder / "oof.npz")
+    found = predict_fold(console, task, model, fold, read)
+    found.save(folder / "oof.npz")
     record = FoldRecord(
-        accuracy=float((probabilities.argmax(axis=1) == fold.labels).mean()),
+        accuracy=float((found.labels == fold.labels).mean()),
         epochs=len(history.records),
         best_epoch=history.best_epoch,
         seconds=round(time.monotonic() - begin, 2),
         images_per_second=round(float(np.mean([epoch.images_per_second for epoch in history.records])), 1),
     )
+    if task.origin is not None and not late():
+        write_json(folder / ORIGIN, {"origin": task.origin, "views": list(config.ensemble.tta)})
     write_json(folder / "DONE", record.model_dump())
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     release()
+
+
+def predict_fold(console: Console, task: FoldTask, model: Any, fold: Manifest, read: Read) -> Predictions:
+    """Out-of-fold predictions of a trained model, under the views of `ensemble.tta`.
+
+    Args:
+        console: Shows the progress.
+        task: Which model.
+        model: It, loaded.
+        fold: Its own pictures.
+        read: Image ids → uint8 `(n, h, w, 3)`.
+    """
+    from toolkit.nn.prediction import predict_views
+
+    with console.progress(f"{task.title}: out-of-fold predictions") as on_progress:
+        views = task.config.ensemble.tta
+        probabilities = predict_views(model, read, fold.image_ids.tolist(), views, on_progress=on_progress)
+    return Predictions.build(fold.image_ids, probabilities, fold.classes)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,19 @@ def ensemble_key(config: Config, cleaned: str, unlabelled: str | None = None) ->
     return make_key("ensemble", SCHEMA["ensemble"], cleaned, training_settings(config), values)
 
 
+def fold_key(config: Config, cleaned: str, split: tuple[Sequence[str], Sequence[str]], index: int) -> str:
+    """All that one model of an ensemble depends on, whichever other models there are.
+
+    Args:
+        config: All settings of its member.
+        cleaned: Key of `clean`.
+        split: Image ids to train on, and those of the fold, which training stops by.
+        index: Number of the fold, which its seed depends on.
+    """
+    ids = [list(part) for part in split]
+    return make_key("fold", SCHEMA["ensemble"], cleaned, training_settings(config), config.ensemble.views, ids, index)
+
+
 def vote_settings(config: Config) -> dict[str, Any]:
     """What affects how trained models are combined: a change of it trains nothing anew."""
     return config.ensemble.model_dump(mode="json", include={"vote", "metric", "calibrate"})

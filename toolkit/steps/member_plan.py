@@ -13,6 +13,7 @@ from toolkit.errors import DataError
 from toolkit.folds import Folds
 from toolkit.manifest import Manifest
 from toolkit.predictions import Predictions
+from toolkit.steps import keys
 from toolkit.steps.fold_training import FoldTask
 from toolkit.steps.splits import training_folds
 
@@ -55,28 +56,30 @@ class Plan:
         configs: Settings of each member.
         splits: Training ids and fold ids of each model of a member, the same for all members.
         repeats: In which draw of the folds each of them is.
+        cleaned: Key of `clean`.
     """
 
     root: Path
     configs: tuple[Config, ...]
     splits: tuple[tuple[Sequence[str], Sequence[str]], ...]
     repeats: tuple[int, ...]
+    cleaned: str
 
     @classmethod
-    def make(cls, root: Path, config: Config, development: Manifest) -> Plan:
+    def make(cls, root: Path, config: Config, development: Manifest, cleaned: str) -> Plan:
         """Draw the folds.
 
         Args:
             root: Directory of the run.
             config: All settings.
             development: Pictures that `evaluate` never sees.
+            cleaned: Key of `clean`.
         """
         draws: list[Folds] = training_folds(development, config)
         each = models_per_member(config, development) // len(draws)
         pairs = [(repeat, folds.split(index)) for repeat, folds in enumerate(draws) for index in range(each)]
-        return cls(
-            root, member_configs(config), tuple(split for _, split in pairs), tuple(repeat for repeat, _ in pairs)
-        )
+        splits, repeats = tuple(split for _, split in pairs), tuple(repeat for repeat, _ in pairs)
+        return cls(root, member_configs(config), splits, repeats, cleaned)
 
     @property
     def folders(self) -> list[list[Path]]:
@@ -110,6 +113,7 @@ class Plan:
                 (f"Member {number + 1} of {len(self.configs)}, fold " if several else "Fold ")
                 + f"{index + 1} of {len(self.splits)}",
                 (extra or {}).get(index),
+                None if extra else keys.fold_key(config, self.cleaned, split, index),
             )
             for number, (config, folders) in enumerate(zip(self.configs, self.folders, strict=True))
             for index, (split, folder) in enumerate(zip(self.splits, folders, strict=True))
