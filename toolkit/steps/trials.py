@@ -22,6 +22,7 @@ from toolkit.steps.networks import training_phases, training_settings
 from toolkit.steps.project import Project
 from toolkit.steps.splits import Split, selection_split
 from toolkit.tuning.objective import Live, spread
+from toolkit.tuning.pruners import compares
 from toolkit.tuning.search import Outcome
 
 # Networks that stay in memory, cut and ready; their caches are files.
@@ -172,11 +173,15 @@ class Trials:
         )
         judging = selection.image_ids.tolist()
         epochs = config.train.epochs if _EPOCHS in params else settings.trial_epochs
+        rungs = {"min_epochs": settings.min_epochs, "reduction": settings.reduction}
         ended: list[bool] = []
         with activations.network(self.networks, config, classes, own) as model:
 
             def judge(record: Any) -> bool:
-                ended.append(live.epoch(self._compared(config, number, record, model, caches, split)))
+                # To score all selection tests takes a third as long as an epoch: only where it decides something.
+                told = record.epoch == epochs or compares(settings.pruner, record.epoch, **rungs)
+                value = self._compared(config, number, record, model, caches, split) if told else None
+                ended.append(live.epoch(value))
                 return ended[-1]
 
             train_phases(

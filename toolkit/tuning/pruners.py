@@ -51,6 +51,25 @@ def build_pruner(name: str, *, epochs: int, min_epochs: int = 1, reduction: int 
     raise SearchError(f"There is no pruner {name!r}; known: {', '.join(PRUNERS)}.")
 
 
+def compares(name: str, epoch: int, *, min_epochs: int = 1, reduction: int = 4) -> bool:
+    """Whether a pruner of `build_pruner` looks at what a trial reports after an epoch.
+
+    Successive halving compares at its rungs alone, r·ηᵏ epochs, in all brackets of hyperband.
+
+    Args:
+        name: One of `PRUNERS`.
+        epoch: From 1.
+        min_epochs: r.
+        reduction: η.
+    """
+    if name not in {"asha", "hyperband"}:
+        return True
+    rung = min_epochs
+    while rung < epoch:
+        rung *= reduction
+    return rung == epoch
+
+
 class MedianOfLastEpochs(optuna.pruners.BasePruner):
     """Median stopping of report E: the mean of the last 5 epochs against the median of the same over earlier trials.
 

@@ -12,6 +12,7 @@ from toolkit.steps.clean import cleaned_data
 from toolkit.steps.networks import start
 from toolkit.steps.project import Project
 from toolkit.steps.trials import Trials, trial_splits
+from toolkit.tuning.objective import Live
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,32 @@ def test_trials_of_one_shape_share_a_network_and_score_as_alone(contest):
         assert one.value == other.value
         assert one.figures == other.figures
     assert len({(one.value, one.figures["clean"]) for one in found}) > 2
+
+
+class Heard(Live):
+    """Keeps what a trial reports."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def epoch(self, value):
+        self.told.append(value)
+        return super().epoch(value)
+
+
+def test_selection_tests_are_scored_where_successive_halving_compares_and_at_the_end(contest):
+    project, pictures, folder = contest
+    heard = {}
+    for pruner in ("asha", "median"):
+        config = load_config({**project.config.model_dump(mode="json", by_alias=True), "tune": {
+            **project.config.tune.model_dump(mode="json", by_alias=True), "pruner": pruner, "trial_epochs": 6,
+            "reduction": 2}})  # fmt: skip
+        other = Project(config, Console(quiet=True))
+        judge = Trials(other, trial_splits(pictures, config), ActivationStore(folder / "rungs"))
+        live = Heard()
+        judge({"model.head.dropout": 0.2}, live)
+        heard[pruner] = live.told
+        assert live.epochs == 6
+    assert [value is None for value in heard["asha"]] == [False, False, True, False, True, False]
+    assert [value for value in heard["asha"] if value is not None] == [heard["median"][row] for row in (0, 1, 3, 5)]

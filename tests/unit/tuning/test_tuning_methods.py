@@ -8,7 +8,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from toolkit.errors import ConfigError, MissingPackageError, SearchError, TrainingError
 from toolkit.metrics import metric, objective_metric
-from toolkit.tuning.pruners import PRUNERS, MedianOfLastEpochs
+from toolkit.tuning.pruners import PRUNERS, MedianOfLastEpochs, build_pruner, compares
 from toolkit.tuning.samplers import SAMPLERS
 from toolkit.tuning.search import Outcome, search
 from toolkit.tuning.space import Choice, Condition, FloatRange, IntRange
@@ -102,6 +102,31 @@ def test_the_rule_of_report_e_compares_means_of_five_epochs():
     assert not verdict([2.19] * 5)
     assert verdict([2.21] * 5)
     assert not verdict([9.0, 0.0, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(("name", "least", "reduction"), [("asha", 1, 4), ("asha", 3, 2), ("hyperband", 2, 3)])
+def test_successive_halving_decides_the_same_without_what_lies_between_its_rungs(name, least, reduction):
+    curves = np.random.default_rng(0).normal(size=(40, 16)).cumsum(axis=1)
+    ended = []
+    for every in (True, False):
+        pruner = build_pruner(name, epochs=16, min_epochs=least, reduction=reduction)
+        study = optuna.create_study(direction="maximize", pruner=pruner, study_name="the brackets depend on it")
+        ended.append([])
+        for curve in curves:
+            trial = study.ask()
+            last = 16
+            for epoch, value in enumerate(curve, 1):
+                if every or compares(name, epoch, min_epochs=least, reduction=reduction):
+                    trial.report(value, epoch)
+                    if trial.should_prune():
+                        last = epoch
+                        break
+            ended[-1].append(last)
+            study.tell(trial, curve[last - 1] if last == 16 else None, optuna.trial.TrialState.COMPLETE if last == 16
+                       else optuna.trial.TrialState.PRUNED)  # fmt: skip
+    assert ended[0] == ended[1]
+    assert 0 < sum(last == 16 for last in ended[0]) < 40
+    assert all(compares("median", epoch) for epoch in range(1, 9))
 
 
 def test_no_more_than_so_many_trials_are_trained_to_the_end(tmp_path):
