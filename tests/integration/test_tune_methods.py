@@ -39,7 +39,7 @@ def test_a_modification_needs_a_search_and_sweeps_two_settings(contest):
     assert "most important" in page
     assert "least important" in page
     assert method(contest, "--modify")["reused"]
-    assert "tune --modify" in (Path(found["run_dir"]).parents[1] / "index.html").read_text()
+    assert "Sweep two settings around the best" in (Path(found["run_dir"]).parents[1] / "index.html").read_text()
     trained = toolkit("ensemble", "-c", contest / "contest.yaml", "--json")
     assert json.loads(trained.stdout)["tuned"] == found["best_params"], trained.stderr
 

@@ -35,6 +35,7 @@ _PURPOSES = {
     "tune-modify": "Sweep two settings around the best",
     "tune-unfreeze": "Unfreeze where settings do not help",
     "tune-compare": "Search methods under one budget",
+    "paper": "A report's experiments, made again",
 }
 
 
