@@ -1,5 +1,7 @@
 from toolkit.report import Page, render
 from toolkit.steps.pages.tune import tune_sections
+from toolkit.steps.pages.tune_methods import modification_sections
+from toolkit.tuning.modification import modify
 from toolkit.tuning.search import Outcome, search
 from toolkit.tuning.space import Choice, Condition, FloatRange, IntRange
 
@@ -40,3 +42,13 @@ def test_a_search_of_few_trials_and_a_page_without_a_space_say_less(tmp_path):
     assert "All trials at once" in few
     bare = titles(render(Page("p", sections=tune_sections(found, "macro_f1", "noisy", {}, "next"))))
     assert bare == ["At a glance", "Course of the search", "Best settings", "All trials", "Next"]
+
+
+def test_a_modification_from_few_folds_says_that_hardly_anything_can_be_accepted():
+    space, tuned = {"rate": FloatRange(0.0, 1.0), "width": Choice((1, 2))}, {"rate": 0.3, "width": 1}
+    swept = {"rate": "most important", "width": "least important"}
+    for folds, few in ((2, True), (5, False)):
+        found = modify(lambda parameters, **_: parameters["rate"] / 7, space, tuned, swept, folds=folds)
+        text = render(Page("p", sections=modification_sections(found, "accuracy")))
+        assert (f"From {folds} folds hardly any gain" in text) == few
+        assert "rate: most important" in text

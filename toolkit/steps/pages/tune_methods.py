@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toolkit.report import Bars, Figure, Figures, Line, Lines, Note, Row, Section, Table
+from toolkit.report import Bars, Column, Figure, Figures, Line, Lines, Note, Row, Section, Table
 from toolkit.tuning.comparison import Comparison
 from toolkit.tuning.modification import Judged, Modification
 from toolkit.tuning.unfreezing import Unfreezing
 
 TextRows = tuple[list[str], list[list[str]]]
+_FEW = 4  # with fewer folds, the quantile of t at the level of one of ten values is 10 or more
 
 
 def modification_table(found: Modification) -> TextRows:
@@ -39,6 +40,8 @@ def modification_sections(found: Modification, metric: str) -> list[Section]:
         f"one-sided interval above 0 at error level {found.level:.2g} (5 % divided by the number of values; variance "
         "after Nadeau and Bengio 2003, as folds share training pictures)."
     )
+    if folds < _FEW:
+        text += f" From {folds} folds hardly any gain can be accepted: `ensemble.folds: 5` tells more."
     sections = [Section("Manual, tuned, modified", text, [verdict, Table(columns, rows, sortable=False)])]
     for name in dict.fromkeys(step.name for step in found.steps):
         steps = [step for step in found.steps if step.name == name]
@@ -53,7 +56,7 @@ def modification_sections(found: Modification, metric: str) -> list[Section]:
             tones=["plain", *("good" if step.accepted else "plain" for step in steps)],
         )
         table = Table(
-            ["value", metric, "sd", "gain", "lower end", "accepted"],
+            ["value", *(Column(name, digits=4) for name in (metric, "sd", "gain", "lower end")), "accepted"],
             [
                 Row(
                     [_text(s.value), s.judged.mean, s.judged.sd, s.gain, s.low, s.accepted],
