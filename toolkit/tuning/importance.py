@@ -28,7 +28,7 @@ def importances(storage: Path | str, name: str) -> dict[str, float]:
     if len(complete) < FEWEST_TRIALS:
         return {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore")  # too few trials of some kind: shares say so themselves
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         try:
             return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))

@@ -40,8 +40,8 @@ def trials(n, seed=0):
         score += 0.01 * rng.normal()
         pruned = number % 4 == 3
         epochs = 3 if pruned else 10
-        course = [score * (1 - math.exp(-(epoch + 1) / 3)) for epoch in range(epochs)]
-        rows.append(TrialRow(number, params, course[-1], "pruned" if pruned else "complete", course))
+        course = [(epoch, score * (1 - math.exp(-epoch / 3))) for epoch in range(1, epochs + 1)]
+        rows.append(TrialRow(number, params, course[-1][1], "pruned" if pruned else "complete", course))
     rows.append(TrialRow(n, {"model.head.layers": 1}, None, "failed"))
     return rows
 
@@ -63,6 +63,15 @@ def test_the_page_has_every_chart_of_a_search():
     assert text.count('class="slice"') == len(SPACE)
     assert "<b>sgd</b>" not in text
     assert "nan" not in re.findall(r'd="([^"]*)"', text)
+
+
+def test_learning_curves_stand_at_their_epochs():
+    rows = [
+        TrialRow(0, {}, 0.8, "complete", [(2, 0.5), (8, 0.7), (15, 0.8)]),
+        TrialRow(1, {}, None, "pruned", [(2, 0.4)]),
+    ]
+    curves = next(part for part in search_sections(rows, {}, "accuracy") if part.title == "Learning curves")
+    assert [line.x for line in curves.blocks[0].series] == [[2], [2, 8, 15]]
 
 
 def test_few_trials_have_the_charts_that_need_no_model():

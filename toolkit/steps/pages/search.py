@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from toolkit.report import (
     Axis,
@@ -37,14 +37,14 @@ class TrialRow:
         params: Values by name.
         score: None where it failed.
         state: `complete`, `pruned` or `failed`.
-        course: Score or loss after each epoch; may be empty.
+        course: Epochs with the score or loss after each of them; may be empty.
     """
 
     number: int
     params: Mapping[str, Any]
     score: float | None
     state: str = "complete"
-    course: Sequence[float] = ()
+    course: Sequence[tuple[int, float]] = ()
 
 
 def search_sections(
@@ -172,22 +172,19 @@ def _learning(rows: Sequence[TrialRow], *, minimize: bool, label: str) -> Sectio
     done = [row for row in with_course if row.state == "complete" and row.score is not None]
     best = (min if minimize else max)(done, key=lambda row: row.score or 0.0, default=None)
     series = [
-        # One epoch would be a line without length.
-        Line(
-            "",
-            list(range(1, len(row.course) + 1)),
-            list(row.course),
-            kind="faint" if row.state != "complete" else "thin",
-        )
+        _course("", row, "faint" if row.state != "complete" else "thin")
         for row in sorted(with_course, key=lambda row: row.state == "complete")
         if row is not best
     ]
     if best is not None:
-        epochs = list(range(1, len(best.course) + 1))
-        series.append(Line(f"best, trial {best.number}", epochs, list(best.course), kind="strong"))
+        series.append(_course(f"best, trial {best.number}", best, "strong"))
     pruned = sum(row.state == "pruned" for row in with_course)
     text = f"{len(with_course)} trials; {pruned} were stopped early and are drawn faintly."
     return Section("Learning curves", text, [Lines(series, x_label="epoch", y_label=label)])
+
+
+def _course(name: str, row: TrialRow, kind: Literal["faint", "thin", "strong"]) -> Line:
+    return Line(name, [epoch for epoch, _ in row.course], [value for _, value in row.course], kind=kind)
 
 
 def _narrower(analysis: Analysis) -> Section:

@@ -71,10 +71,7 @@ def tune_sections(
 
 
 def _rows(result: StudyResult) -> list[TrialRow]:
-    return [
-        TrialRow(trial.number, trial.params, trial.value, trial.state, [value for _, value in trial.curve])
-        for trial in result.trials
-    ]
+    return [TrialRow(trial.number, trial.params, trial.value, trial.state, trial.curve) for trial in result.trials]
 
 
 def _analysis(result: StudyResult, space: Mapping[str, Searched]) -> Analysis | None:
