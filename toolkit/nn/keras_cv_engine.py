@@ -54,6 +54,8 @@ def rand_augment(
             f"`augment.engine: keras_cv` needs the package keras-cv ({error}). Run `pip install keras-cv` or set "
             "`augment.engine` to opencv."
         ) from error
+    # Its parts ask for the global generator, which does not exist by itself under `train.deterministic`.
+    tf.random.set_global_generator(tf.random.Generator.from_state([0, 0, 0], alg="philox"))
     layer = keras_cv.layers.RandAugment(
         value_range=(0, 255),
         augmentations_per_image=augmentations_per_image,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -43,3 +45,19 @@ def test_what_happens_to_a_picture_depends_on_seed_epoch_and_id_alone(vary, phot
 def test_no_operations_leave_pictures_as_they_are(photographs):
     still = rand_augment(rate=0.0)
     np.testing.assert_array_equal(still(photographs, [str(n) for n in range(12)], 0), photographs)
+
+
+def test_it_works_where_training_is_deterministic(vary, photographs, tmp_path):
+    np.save(tmp_path / "pictures.npy", photographs)
+    code = (
+        "import sys, numpy as np\n"
+        "from toolkit.nn import runtime\n"
+        "runtime.setup(deterministic=True)\n"
+        "from toolkit.nn.keras_cv_engine import rand_augment\n"
+        "pictures = np.load(sys.argv[1] + '/pictures.npy')\n"
+        "np.save(sys.argv[1] + '/found.npy', rand_augment(seed=1)(pictures, [f'p{n}' for n in range(12)], 0))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = vary(photographs, [f"p{number}" for number in range(12)], 0)
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
