@@ -184,6 +184,14 @@ def test_what_was_trained_otherwise_or_is_damaged_is_trained_anew(contest, capsy
     assert model_files(again)[0].stat().st_size > 1000 and model_files(before)[0].read_bytes() == b"torn"
 
 
+def test_a_model_that_a_time_limit_cut_short_is_not_used_again(contest, capsys):
+    config = contest(train={"epochs": 3})
+    assert ensemble_step(Project(config), minutes=1e-6).epochs == (1, 1)
+    whole = ensemble_step(Project(config, assignments=["ensemble.tta=[horizontal_flip]"]))
+    assert whole.epochs == (3, 3)
+    assert "earlier run" not in capsys.readouterr().err
+
+
 def test_local_tests_are_predicted_with_the_statistics_that_predict_uses(contest, tmp_path):
     config, holdout = contest(), tmp_path / "holdout"
     holdout.mkdir()

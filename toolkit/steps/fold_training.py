@@ -117,9 +117,11 @@ def _train(
     from toolkit.nn.saving import save_model
 
     begin = time.monotonic()
+    stopped: list[bool] = []
 
-    def late() -> bool:
-        return seconds is not None and time.monotonic() - begin > seconds
+    def late(_: Any) -> bool:
+        stopped.append(seconds is not None and time.monotonic() - begin > seconds)
+        return stopped[-1]
 
     config, folder, title = task.config, task.folder, task.title
     training, fold = data.select(task.ids[0]), data.select(task.ids[1])
@@ -135,7 +137,7 @@ def _train(
             training_phases(config, plan.network, plan.feed(training, seed), config.train.epochs, plan.unfreeze),
             plan.judge(fold),
             checkpoint_dir=folder / "checkpoint",
-            should_stop=lambda record: late(),
+            should_stop=late,
             on_progress=on_progress,
             on_note=console.note,
             **training_settings(config, training.class_counts()),
@@ -152,7 +154,7 @@ def _train(
         seconds=round(time.monotonic() - begin, 2),
         images_per_second=round(float(np.mean([epoch.images_per_second for epoch in history.records])), 1),
     )
-    if task.origin is not None and not late():
+    if task.origin is not None and not any(stopped):
         write_json(folder / ORIGIN, {"origin": task.origin, "views": list(config.ensemble.tta)})
     write_json(folder / "DONE", record.model_dump())
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
