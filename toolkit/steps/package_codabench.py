@@ -82,10 +82,9 @@ def package_codabench(
         max_mb=settings.max_mb,
         versions=packing.pins.versions if packing.pins else None,
     )
-    renews = renewal.statistics(config) == "target"
+    renewing = renewal.renewing(config)
     # Renewed statistics are those of the pictures together: as `evaluate`, the proof sees all of them.
-    differs = renewal.differs(config)
-    shown = stratified(holdout.labels, None if renews or differs else PROVEN_ON, config.seed)
+    shown = stratified(holdout.labels, None if renewing else PROVEN_ON, config.seed)
     truth = holdout.labels[shown]
     images = project.pixels(project.manifest, project.hashes).read(holdout.image_ids[shown].tolist())
     proof = run_in_worker(project, built.path, images, truth, classes, "Proof in the contest worker", python)
@@ -98,7 +97,7 @@ def package_codabench(
     accuracy = proof.scores.get("accuracy", float("nan"))
     probabilities = chosen.local.probabilities[shown]
     local = float((probabilities.argmax(axis=1) == truth).mean())
-    if renews or differs:
+    if renewing:
         checks.append(renewed(config, accuracy, local, len(truth)))
     else:
         checks.append(same_probabilities(proof.probabilities, probabilities, packing.words))
@@ -113,7 +112,7 @@ def package_codabench(
         )
     commands = [f"Upload {built.path} on the contest's page on Codabench, under My Submissions."]
     scores = packed_scores(project, ensemble, evaluated, chosen)
-    if differs:
+    if renewal.differs(config):
         scores = other_statistics_scores(scores, accuracy)
     shutil.rmtree(run.path / "models", ignore_errors=True)  # copies: they are in the package now
     card = make_card(project, ensemble, scores, built.path, key, members=built.members, checks=checks,

@@ -109,11 +109,11 @@ def package_kernel(
     (run.path / "kernel.log").write_text(log, encoding="utf-8")
     checks += runs
     local = float((chosen.local.labels == ensemble.split.smaller.labels).mean())
-    if renewal.statistics(config) == "train" and not renewal.differs(config):
+    if renewal.renewing(config):
+        checks.append(renewed(config, accuracy, local, len(ensemble.split.smaller)))
+    else:
         undecided = ties(chosen.local.probabilities)
         checks.append(same_accuracy("notebook", accuracy, local, len(ensemble.split.smaller), undecided))
-    else:
-        checks.append(renewed(config, accuracy, local, len(ensemble.split.smaller)))
     checks += [*same_setting(config, project.console), *cost_of_choice(chosen.costs)]
     failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     if failed:

@@ -19,6 +19,11 @@ def differs(config: Config) -> bool:
     return statistics(config) != config.ensemble.batch_norm
 
 
+def renewing(config: Config) -> bool:
+    """Whether the package, the ensemble or both predict with the statistics of the pictures at hand."""
+    return statistics(config) == "target" or differs(config)
+
+
 def mismatch(config: Config) -> str | None:
     """What is to be said of a package that predicts with other statistics than `toolkit predict`; else None.
 

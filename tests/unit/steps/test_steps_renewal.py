@@ -5,7 +5,7 @@ import pytest
 from toolkit.config import load_config
 from toolkit.console import Console
 from toolkit.steps.proving import same_setting
-from toolkit.steps.renewal import statistics
+from toolkit.steps.renewal import renewing, statistics
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def configured(tmp_path):
 def test_a_package_does_as_the_ensemble_unless_told_otherwise(configured, ensemble, package, expected, capsys):
     config = configured(f"ensemble.batch_norm={ensemble}", f"package.batch_norm={package}")
     assert statistics(config) == expected
+    assert renewing(config) == ("target" in {ensemble, expected})
     checks = same_setting(config, Console())
     said = capsys.readouterr().err
     if expected == ensemble:
